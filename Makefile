@@ -1,0 +1,42 @@
+# make demo   a program gets better before your eyes
+# make test   everything that is tested, lint included
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo   install into .venv and improve gallery/circle_packing_26, live"
+	@echo "make test   install with the developer's tools, lint, and run the test suite"
+	@echo "make lint   ruff, mypy --strict, import-linter"
+
+.venv/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Quiltwork needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Name another: make PYTHON=python3.12 demo"; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "Could not make a virtual environment. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+
+.venv/.run: pyproject.toml constraints.txt | .venv/pyvenv.cfg
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+.venv/.dev: pyproject.toml constraints.txt | .venv/pyvenv.cfg
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@ .venv/.run
+
+demo: .venv/.run
+	$(BIN)/quiltwork evolve run gallery/circle_packing_26
+
+lint: .venv/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/pytest
+
+slow: .venv/.dev
+	$(BIN)/pytest -m slow
+
+clean:
+	rm -rf .venv
+
+.PHONY: help demo lint test slow clean

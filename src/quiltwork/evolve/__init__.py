@@ -1,0 +1,19 @@
+"""Programs improved by proposals and evaluators (after AlphaEvolve, arXiv 2506.13131).
+
+A *problem* is a folder: a program, an evaluator that runs outside the program's jail, and a `problem.toml`.
+A *step* is one child program on its way through the run:
+
+    plan.py       state -> Planned      who proposes, from which parents        (pure)
+    proposers/    brief -> Proposal     the child program                       (effect)
+    evaluation.py program -> Evaluated  its score, computed outside its jail    (effect)
+    state.py      entry -> state        commits the steps in order, whatever order results came in   (fold)
+
+`loop.py` carries the effects out and appends the entries. Steps are planned `pipeline` ahead of the last committed
+one, so that a run is a function of its seed and its results and never of the number of workers or their speed.
+
+The names that a problem's `evaluate.py` needs are here: `Score`, `Candidate`, `Certificate`, `Nlp`.
+"""
+
+from quiltwork.evolve.score import Certificate, Score
+
+__all__ = ["Certificate", "Score"]

@@ -1,0 +1,8 @@
+"""Shared by all rooms: no test touches the user's own keys."""
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUILTWORK_HOME", str(tmp_path_factory.mktemp("home")))
