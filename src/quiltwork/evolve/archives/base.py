@@ -36,5 +36,5 @@ class Archive(Protocol):
         ...
 
     def cell(self, descriptors: Sequence[float]) -> int:
-        """The flat index of the cell that descriptors fall into (clipped to the ranges); 0 where an archive has no cells."""
+        """Give the flat index of the cell that descriptors (clipped) fall into; 0 where an archive has no cells."""
         ...
