@@ -1,0 +1,1 @@
+"""The door: `quiltwork` on the command line. Thin: rooms do the work, and load when they are called."""

@@ -1,0 +1,97 @@
+"""An explanation on paper: a tree of who signed what, and when, with the proof."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
+
+from quiltwork import keys
+from quiltwork.blobs import BlobCorrupt, BlobMissing, BlobStore
+from quiltwork.cli.text import content, cut, entry_data, moment, printable, size, width
+from quiltwork.log import Body, Entry, Malformed, Unknown, decode
+from quiltwork.log.explain import Explanation, Reason, Told
+
+ROOMS = frozenset({"evolve", "pretrain", "rl", "bench", "shield", "govern"})
+"""The rooms whose kinds may turn up. A log may come from a stranger, so nothing else is imported by a kind's name."""
+
+
+def read_with_rooms(entry: Entry) -> Body | Unknown | Malformed:
+    """Decode an entry; at the first of a room's kinds, load the entries of that room."""
+    body = decode(entry)
+    room = entry.kind.partition(".")[0]
+    if isinstance(body, Unknown) and room in ROOMS and find_spec(f"quiltwork.{room}") is not None:
+        import_module(f"quiltwork.{room}.entries")
+        return decode(entry)
+    return body
+
+
+def explanation_text(found: Explanation, blobs: BlobStore) -> str:
+    """Draw an explanation as a tree."""
+    columns = width()
+    lines = [
+        f"Entry {found.entry.seq}: {found.entry.kind}",
+        f"  hash      {found.entry.hash.hex()}",
+        f"  signed by {found.entry.author.hex()}",
+        f"  proof     {found.head.length} entries chain from the first to the head {found.head.hash.hex()[:16]}…; "
+        "every signature below is right.",
+        "",
+        *_tree(found.reason, blobs),
+    ]
+    return "\n".join(cut(line, columns) for line in lines)
+
+
+def explanation_data(found: Explanation, blobs: BlobStore) -> dict[str, object]:
+    """Give an explanation as plain data for JSON."""
+    return {
+        "entry": found.entry.seq,
+        "hash": found.entry.hash.hex(),
+        "proof": {"head": str(found.head), "chain": True, "signatures": True},
+        "reason": _reason_data(found.reason, blobs),
+    }
+
+
+def _tree(reason: Reason, blobs: BlobStore) -> Iterator[str]:
+    title = ": ".join(part for part in (reason.part, reason.about or "this entry") if part)
+    yield printable(f"{title} ({reason.left_out})" if reason.left_out else title)
+    branches = [*(_told_lines(told, blobs) for told in reason.told), *(_tree(each, blobs) for each in reason.because)]
+    for number, branch in enumerate(branches, 1):
+        first, rest = ("└─ ", "   ") if number == len(branches) else ("├─ ", "│  ")
+        for row, line in enumerate(branch):
+            yield (rest if row else first) + line
+
+
+def _told_lines(told: Told, blobs: BlobStore) -> Iterator[str]:
+    entry = told.entry
+    yield (
+        f"#{entry.seq} {entry.kind}  by {keys.short(entry.author)}  {moment(entry.time)}  "
+        f"hash {entry.hash.hex()[:12]}  signature right"
+    )
+    yield f"     {content(entry)}"
+    if not isinstance(told.body, Body):
+        yield f"     not understood: {printable(str(told.body))}"
+    for part, id in told.links.blobs.items():
+        yield printable(f"     {part}: blob {id[:16]}…, {_blob_state(blobs, id)}")
+
+
+def _blob_state(blobs: BlobStore, id: str) -> str:
+    try:
+        return f"{size(len(blobs.get(id)))}, hash right"
+    except BlobMissing:
+        return "MISSING"
+    except BlobCorrupt:
+        return "CORRUPT: its bytes do not match its hash"
+
+
+def _reason_data(reason: Reason, blobs: BlobStore) -> dict[str, object]:
+    return {
+        "about": reason.about,
+        "part": reason.part,
+        "left_out": reason.left_out,
+        "told": [{**entry_data(told.entry), "blobs": _blobs_data(told, blobs)} for told in reason.told],
+        "because": [_reason_data(each, blobs) for each in reason.because],
+    }
+
+
+def _blobs_data(told: Told, blobs: BlobStore) -> dict[str, object]:
+    return {part: {"id": id, "state": _blob_state(blobs, id)} for part, id in told.links.blobs.items()}

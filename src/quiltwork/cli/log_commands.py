@@ -1,0 +1,192 @@
+"""The verbs of the log: runs, log show, log verify, log tail, explain."""
+
+from __future__ import annotations
+
+import json as json_module
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quiltwork import keys
+from quiltwork.cli.text import cut, entry_data, entry_line, moment, size, table, width
+from quiltwork.errors import UserError
+from quiltwork.log import Broken, Entry, Head, Verified
+from quiltwork.log import verify as verify_log
+from quiltwork.run import Run, RunInfo, find_run, list_runs
+
+FOLLOW_POLL_S = 0.2
+"""How late `tail --follow` may be: five looks a second cost nothing and feel immediate."""
+
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run, or its name in ./runs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script to read.")]
+
+log_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, epilog="Example: quiltwork log show runs/demo --limit 20"
+)
+
+
+def runs(
+    root: Annotated[Path, typer.Option(help="The folder to look in.")] = Path("runs"), json: AsJson = False
+) -> None:
+    """List the runs in a folder.
+
+    Example: quiltwork runs --root ~/experiments/runs
+    """
+    found = list_runs(root)
+    if json:
+        typer.echo(json_module.dumps([_run_data(info) for info in found], indent=2))
+    elif not found:
+        typer.echo(f"No runs in {root}. Begin one: quiltwork evolve run gallery/circle_packing_26")
+    else:
+        rows = [_run_row(info) for info in found]
+        typer.echo(table(("NAME", "ROOM", "ENTRIES", "LOG", "LAST ENTRY (UTC)", "STATE"), rows))
+
+
+@log_app.command()
+def show(
+    run: RunArgument,
+    kind: Annotated[
+        str | None, typer.Option(help="Only this kind, such as evolve.evaluated/1, evolve.evaluated or evolve.")
+    ] = None,
+    start: Annotated[int, typer.Option(min=0, help="The number of the first entry.")] = 0,
+    limit: Annotated[int | None, typer.Option(min=1, help="How many entries at most.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Print the entries of a log, one a line.
+
+    Example: quiltwork log show runs/demo --kind evolve.evaluated --limit 20
+    """
+    with _reading(run) as opened:
+        shown = 0
+        for entry in opened.log.read(start):
+            if kind is None or _is_of_kind(entry, kind):
+                _print(entry, json=json)
+                shown += 1
+            if shown == limit:
+                return
+
+
+@log_app.command()
+def verify(
+    run: RunArgument,
+    author: Annotated[
+        list[str] | None, typer.Option(metavar="KEY", help="A public key that may sign; all others may not.")
+    ] = None,
+    expect: Annotated[
+        str | None, typer.Option(metavar="HEAD", help="A head printed earlier: finds entries cut off since.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Check every hash and every signature of a log. Exits 2 if the log is broken.
+
+    Example: quiltwork log verify runs/demo --expect 1200:5fa648...
+    """
+    authors = None if not author else {_author(text) for text in author}
+    head = None if expect is None else _head(expect)
+    with _reading(run) as opened:
+        try:
+            found = verify_log(opened.log, authors=authors, expect=head)
+        except Broken as broken:
+            if json:
+                typer.echo(json_module.dumps({"ok": False, "seq": broken.seq, "why": broken.why}, indent=2))
+            raise
+    _print_verified(found, json=json)
+
+
+@log_app.command()
+def tail(
+    run: RunArgument,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as entries come, until Ctrl-C.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last entries.")] = 10,
+    json: AsJson = False,
+) -> None:
+    """Print the last entries of a log, and those to come.
+
+    Example: quiltwork log tail runs/demo --follow
+    """
+    with _reading(run) as opened:
+        start = max(0, opened.log.head().length - lines)
+        entries = opened.log.follow(start, poll_s=FOLLOW_POLL_S) if follow else opened.log.read(start)
+        for entry in entries:
+            _print(entry, json=json)
+
+
+def explain(
+    run: RunArgument,
+    entry: Annotated[str, typer.Argument(metavar="ENTRY", help="The number of an entry, or how its hash begins.")],
+    depth: Annotated[int, typer.Option(min=0, max=100, help="How many generations to walk back.")] = 2,
+    json: AsJson = False,
+) -> None:
+    """Walk back from an entry to all that it rests on: who signed what, when, with the proof.
+
+    Example: quiltwork explain runs/demo 37 --depth 5
+    """
+    from quiltwork.cli.explain import explanation_data, explanation_text, read_with_rooms
+    from quiltwork.log.explain import explain as explain_entry
+
+    with _reading(run) as opened:
+        found = explain_entry(opened.log, entry, depth=depth, read=read_with_rooms)
+        if json:
+            typer.echo(json_module.dumps(explanation_data(found, opened.blobs), indent=2))
+        else:
+            typer.echo(explanation_text(found, opened.blobs))
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[Run]:
+    with Run.open(find_run(name), drive=False) as run:
+        yield run
+
+
+def _print(entry: Entry, *, json: bool) -> None:
+    typer.echo(json_module.dumps(entry_data(entry)) if json else cut(entry_line(entry), width()))
+
+
+def _is_of_kind(entry: Entry, kind: str) -> bool:
+    return entry.kind == kind or entry.kind.startswith((f"{kind}/", f"{kind}."))
+
+
+def _run_row(info: RunInfo) -> tuple[str, ...]:
+    if info.broken:
+        return info.name, "?", "", "", "", f"broken: {info.broken}"
+    updated = "" if info.updated is None else moment(info.updated)
+    state = f"driven by {info.driver}" if info.driver else "at rest"
+    return info.name, info.room, str(info.entries), size(info.log_bytes), updated, state
+
+
+def _run_data(info: RunInfo) -> dict[str, object]:
+    return {"name": info.name, **info._asdict(), "path": str(info.path)}
+
+
+def _print_verified(found: Verified, *, json: bool) -> None:
+    if json:
+        authors = {author.hex(): count for author, count in found.authors.items()}
+        said = {"ok": True, "entries": found.count, "head": str(found.head), "authors": authors}
+        typer.echo(json_module.dumps(said, indent=2))
+        return
+    typer.echo(f"{found.count} entries: every one in its place, every hash and every signature right.")
+    for author, count in found.authors.items():
+        typer.echo(f"  {count:>8} signed by {author.hex()}")
+    typer.echo(
+        f"The head is {found.head}\nKeep it: `quiltwork log verify RUN --expect HEAD` will tell if entries were cut off."
+    )
+
+
+def _author(text: str) -> bytes:
+    try:
+        author = bytes.fromhex(text)
+    except ValueError:
+        author = b""
+    if len(author) != keys.AUTHOR_BYTES:
+        raise UserError(f"{text!r} is not a public key: that is {2 * keys.AUTHOR_BYTES} hexadecimal digits.")
+    return author
+
+
+def _head(text: str) -> Head:
+    try:
+        return Head.parse(text)
+    except ValueError:
+        raise UserError(f"{text!r} is not a head: `quiltwork log verify RUN` prints one as LENGTH:HASH.") from None
