@@ -1,0 +1,207 @@
+"""What a screen shows of a run at one moment: plain data, taken from the state, that nothing changes afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from quiltwork.evolve.problem import Problem
+    from quiltwork.evolve.state import State
+
+EVENTS_KEPT = 12
+"""Last improvements that a snapshot carries: more than any terminal has room for."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownView:
+    """A value of the first metric that somebody has reached, with where it is written."""
+
+    who: str
+    value: float
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BestView:
+    """The run's best program. `certified` is the exact value as a rational, where it was proved."""
+
+    step: int
+    value: float
+    note: str
+    arm: str
+    metrics: Mapping[str, float]
+    held_out: Mapping[str, float] | None = None
+    certified: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """The best value from here on, with what had been spent when it was reached."""
+
+    evaluations: int
+    cpu_s: float
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class ArmView:
+    """A proposer. `share` is its part of the steps, `credit` its part of all expected gain per cost (both 0 to 1).
+
+    `gains` counts the times it made the run's best better.
+    """
+
+    name: str
+    steps: int
+    share: float
+    credit: float
+    gains: int
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class IslandView:
+    """An island: elites kept, of how many cells (0: its archive has none), its best, steps since that got better."""
+
+    index: int
+    size: int
+    cells: int
+    best: float | None
+    stagnant_for: int
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetView:
+    """What may be spent and has been, in `unit`: evals, cpu-s or wall-s."""
+
+    unit: str
+    total: float
+    spent: float
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """The run's best got better."""
+
+    step: int
+    value: float
+    arm: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One moment of a run. `curve` and `events` are oldest first; `known` has the reference first, the record last.
+
+    `steps` are committed ones, `evaluations` those of them that ran the evaluator, `refusals` counts the programs that
+    were refused, by reason, duplicates included. `stop_reason` is empty while the run is driven.
+    """
+
+    problem: str
+    metric: str
+    maximize: bool
+    seed: int
+    budget: BudgetView
+    steps: int = 0
+    evaluations: int = 0
+    refusals: Mapping[str, int] = field(default_factory=dict)
+    known: tuple[KnownView, ...] = ()
+    best: BestView | None = None
+    curve: tuple[CurvePoint, ...] = ()
+    arms: tuple[ArmView, ...] = ()
+    islands: tuple[IslandView, ...] = ()
+    events: tuple[EventView, ...] = ()
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    stop_reason: str = ""
+
+    @property
+    def valid(self) -> int:
+        """Steps whose program has a score."""
+        return max(0, self.steps - sum(self.refusals.values()))
+
+    @property
+    def duplicates(self) -> int:
+        """Steps whose program had been seen before."""
+        return self.refusals.get("duplicate", 0)
+
+
+def snapshot(state: State, problem: Problem) -> Snapshot:
+    """Take a snapshot. Containers are copied before they are walked: the fold may go on in another thread."""
+    assert state.started is not None
+    metric = problem.config.metrics[0]
+    return Snapshot(
+        problem=problem.config.name,
+        metric=metric.name,
+        maximize=metric.direction == "maximize",
+        seed=state.started.seed,
+        budget=BudgetView(state.budget.unit, state.budget.amount, state.spent()),
+        steps=state.committed,
+        evaluations=state.evaluations,
+        refusals=state.refusals.copy(),
+        known=tuple(KnownView(known.who, known.value, known.source) for known in problem.known),
+        best=_best(state, metric.name),
+        curve=tuple(CurvePoint(i.evaluations, i.cpu_s, i.value) for i in state.improvements.copy()),
+        arms=_arms(state),
+        islands=_islands(state, metric.direction == "maximize"),
+        events=_events(state),
+        wall_s=state.wall_s,
+        cpu_s=state.cpu_s,
+        stop_reason=state.stop_reason,
+    )
+
+
+def _best(state: State, metric: str) -> BestView | None:
+    member = state.members.get(state.best) if state.best is not None else None
+    if member is None:
+        return None
+    certified = state.certified.get(member.step)
+    return BestView(
+        step=member.step,
+        value=member.metrics[metric],
+        note=member.note,
+        arm=member.arm,
+        metrics=dict(member.metrics),
+        held_out=state.held_out.get(member.step),
+        certified=certified.value if certified is not None else None,
+    )
+
+
+def _arms(state: State) -> tuple[ArmView, ...]:
+    arms = state.bandit.arms.copy()
+    steps = sum(arm.steps for arm in arms.values()) or 1
+    rates = {name: state.bandit.rate(name) for name in arms}
+    total = sum(rates.values()) or 1.0
+    views = [
+        ArmView(name, arm.steps, arm.steps / steps, rates[name] / total, arm.improvements, arm.cpu_s)
+        for name, arm in arms.items()
+    ]
+    return tuple(sorted(views, key=lambda view: (-view.credit, view.name)))
+
+
+def _islands(state: State, maximize: bool) -> tuple[IslandView, ...]:
+    views = []
+    for index, island in enumerate(list(state.islands)):
+        best = island.best
+        views.append(
+            IslandView(
+                index=index,
+                size=len(island.archive),
+                cells=getattr(island.archive, "cells", 0),
+                best=None if best is None else best.fitness[0] if maximize else -best.fitness[0],
+                stagnant_for=max(0, state.committed - island.improved_at),
+                restarts=island.restarts,
+            )
+        )
+    return tuple(views)
+
+
+def _events(state: State) -> tuple[EventView, ...]:
+    events = []
+    for improvement in state.improvements[-EVENTS_KEPT:]:
+        member = state.members.get(improvement.step)
+        arm, note = (member.arm, member.note) if member is not None else ("", "")
+        events.append(EventView(improvement.step, improvement.value, arm, note))
+    return tuple(events)
