@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
-from importlib.util import find_spec
 
 from quiltwork import keys
 from quiltwork.blobs import BlobCorrupt, BlobMissing, BlobStore
@@ -12,16 +11,15 @@ from quiltwork.cli.text import content, cut, entry_data, moment, printable, size
 from quiltwork.log import Body, Entry, Malformed, Unknown, decode
 from quiltwork.log.explain import Explanation, Reason, Told
 
-ROOMS = frozenset({"evolve", "pretrain", "rl", "bench", "shield", "govern"})
-"""The rooms whose kinds may turn up. A log may come from a stranger, so nothing else is imported by a kind's name."""
+KINDS = {"evolve": "quiltwork.evolve.entries"}
+"""Where a room's kinds are registered. A log may come from a stranger, so nothing else is imported for a kind's sake."""
 
 
 def read_with_rooms(entry: Entry) -> Body | Unknown | Malformed:
     """Decode an entry; at the first of a room's kinds, load the entries of that room."""
     body = decode(entry)
-    room = entry.kind.partition(".")[0]
-    if isinstance(body, Unknown) and room in ROOMS and find_spec(f"quiltwork.{room}") is not None:
-        import_module(f"quiltwork.{room}.entries")
+    if isinstance(body, Unknown) and (module := KINDS.get(entry.kind.partition(".")[0])) is not None:
+        import_module(module)
         return decode(entry)
     return body
 

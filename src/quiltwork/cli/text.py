@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,6 +15,9 @@ from quiltwork.log.kinds import plain
 
 PIPE_WIDTH = 100_000
 """Columns of a line that goes to a file or another program: nothing is cut short there."""
+
+
+_HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 
 
 def moment(nanoseconds: int) -> str:
@@ -85,12 +89,13 @@ def entry_data(entry: Entry) -> dict[str, object]:
 
 
 def content(entry: Entry) -> str:
-    """Give an entry's body in one line: `field=value`, without the fields that say nothing."""
+    """Give an entry's body in one line: `field=value`, without empty fields, hashes by their first digits."""
     body = plain(entry.body)
     if not isinstance(body, dict):
         return printable(repr(body))
     said = {name: data(value) for name, value in body.items() if value not in (None, "", [], {})}
-    return printable("  ".join(f"{name}={_value(value)}" for name, value in said.items()))
+    line = "  ".join(f"{name}={_value(value)}" for name, value in said.items())
+    return printable(_HASH.sub(r"\1…", line))
 
 
 def entry_line(entry: Entry) -> str:

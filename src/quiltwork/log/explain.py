@@ -123,7 +123,7 @@ class _Way:
         if not seqs:
             return Reason(about, part, left_out=f"no entry before {before} tells of it")
         if depth < 0:
-            return Reason(about, part, left_out=f"{len(seqs)} entries, not followed: ask for a greater depth")
+            return Reason(about, part, left_out="not followed: ask for a greater depth")
         self._told.add(about)
         told = [self._prove(seq) for seq in seqs]
         return Reason(about, part, told, self._because(told, depth))
@@ -133,7 +133,7 @@ class _Way:
         for each in told:
             for about, part in each.links.rests_on.items():
                 if about != each.links.about:
-                    named.setdefault(about, (part, each.entry.seq))
+                    named[about] = (part, each.entry.seq)  # known up to the last entry that names it
         return [self._subject(about, part, before, depth - 1) for about, (part, before) in named.items()]
 
     def _prove(self, seq: int) -> Told:

@@ -173,7 +173,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, readonly: bool) -> N
         return
     connection.execute("PRAGMA synchronous=NORMAL")
     if _is_new(connection):
-        connection.execute("PRAGMA journal_mode=WAL")
+        _enter_wal_mode(connection)
         with _transaction(connection):
             if _is_new(connection):  # another process may have been faster
                 connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
@@ -181,6 +181,20 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, readonly: bool) -> N
                 for statement in _SCHEMA.split(";\n"):
                     connection.execute(statement)
     _check_format(connection, path)
+
+
+def _enter_wal_mode(connection: sqlite3.Connection) -> None:
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            # SQLite does not wait here by itself while another process does the same
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _is_new(connection: sqlite3.Connection) -> bool:
