@@ -1,0 +1,2 @@
+def priority(item, bins, crowd):
+    return item - bins

@@ -1,0 +1,86 @@
+"""Gallery problems without a jail: load their modules, call their programs in this process, answer as a hostile one would."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from quiltwork.evolve.score import Data
+
+GALLERY = Path(__file__).parents[2] / "gallery"
+
+
+def module(problem: str, name: str) -> types.ModuleType:
+    """A module of a problem's folder, with its siblings importable, as the driver loads it."""
+    package = f"gallery_{problem}"
+    if package not in sys.modules:
+        parent = types.ModuleType(package)
+        parent.__path__ = [str(GALLERY / problem)]
+        sys.modules[package] = parent
+    return importlib.import_module(f"{package}.{name}")
+
+
+def source(problem: str, *parts: str) -> str:
+    """The text of one of the folder's files."""
+    return GALLERY.joinpath(problem, *parts).read_text("utf-8")
+
+
+class Direct:
+    """A candidate handle that runs a program's text here."""
+
+    def __init__(self, text: str, *, start: Data = None, seed: int = 0) -> None:
+        self.start, self.seed, self.stage = start, seed, "full"
+        self._names: dict[str, Any] = {"__name__": "program"}
+        exec(compile(text, "program.py", "exec"), self._names)
+
+    def call(self, function: str, *args: Data, **kwargs: Data) -> Data:
+        return self._names[function](*args, **kwargs)
+
+    def construct(self, function: str, **kwargs: Data) -> Data:
+        return self.call(function, start=self.start, **kwargs)
+
+
+class Replies:
+    """A candidate that answers every call with the same data, or with what a function makes of the call's arguments."""
+
+    def __init__(self, reply: Data | Callable[..., Data]) -> None:
+        self.start, self.seed, self.stage = None, 0, "full"
+        self._reply = reply
+
+    def call(self, function: str, *args: Data, **kwargs: Data) -> Data:
+        return self._reply(*args, **kwargs) if callable(self._reply) else self._reply
+
+    construct = call
+
+
+def seed_program(problem: str, **options: Any) -> Direct:
+    """The program that the folder starts from."""
+    return Direct(source(problem, "program", "program.py"), **options)
+
+
+def with_block(problem: str, function: str, name: str) -> Direct:
+    """The seed program with one of its building blocks in the place of the function."""
+    text = source(problem, "program", "program.py") + "\n\n" + source(problem, "blocks", function, f"{name}.py")
+    return Direct(text)
+
+
+def building_blocks(problem: str, function: str) -> list[str]:
+    return sorted(path.stem for path in GALLERY.joinpath(problem, "blocks", function).glob("*.py"))
+
+
+def independent_check(problem: str, certificate: Path) -> subprocess.CompletedProcess[str]:
+    """Run the folder's check.py as a stranger would: an isolated interpreter that cannot import this library."""
+    script = GALLERY / problem / "check.py"
+    return subprocess.run(
+        [sys.executable, "-I", "-S", str(script), str(certificate)], capture_output=True, text=True, check=False
+    )
+
+
+HOSTILE_NUMBERS = [np.nan, np.inf, -np.inf]
