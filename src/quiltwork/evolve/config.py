@@ -73,7 +73,9 @@ class ProgramConfig(Config):
     """The program that is improved: the folder `program/`, its entry file, and what the jail loads before it forks."""
 
     entry: str = Field(default="program.py", pattern=r"^[A-Za-z0-9_./-]+$")
-    preload: tuple[Name, ...] = Field(default=("numpy",), description="modules imported once, before the first candidate")
+    preload: tuple[Name, ...] = Field(
+        default=("numpy",), description="modules imported once, before the first candidate"
+    )
 
 
 class Construction(Config):
@@ -97,16 +99,24 @@ class SearchConfig(Config):
     """How a run spends its budget. All of it may be overridden from the command line with `--set field=value`."""
 
     kind: Literal["quilt", "random", "one_plus_one", "best_of_n"] = "quilt"
-    arms: tuple[ArmName, ...] = Field(default=(), description="proposers to use; empty means all that the problem allows")
+    arms: tuple[ArmName, ...] = Field(
+        default=(), description="proposers to use; empty means all that the problem allows"
+    )
     islands: int = Field(default=3, ge=1, le=64)
     pipeline: int = Field(default=16, ge=1, le=1_024, description="steps planned ahead of the last committed one")
     migrate_every: int = Field(default=200, ge=1, description="committed steps between two migrations round the ring")
-    restart_after: int = Field(default=600, ge=1, description="steps without a better best before an island restarts")
+    restart_after: int = Field(
+        default=600,
+        ge=1,
+        description="steps without a better best before an island restarts, when it next would migrate",
+    )
     inspirations: int = Field(default=2, ge=0, le=16)
     greed: float = Field(default=2.0, ge=0.0, description="parents are drawn at rank n*u^(1+greed) of n: 0 is uniform")
     explore: float = Field(default=0.1, ge=0.0, le=1.0, description="share of steps whose proposer is drawn uniformly")
     discount: float = Field(default=0.99, gt=0.0, le=1.0, description="what the bandit keeps of old evidence per step")
-    reevaluate: float = Field(default=0.1, ge=0.0, le=1.0, description="share of steps that run an elite of a noisy problem again")
+    reevaluate: float = Field(
+        default=0.1, ge=0.0, le=1.0, description="share of steps that run an elite of a noisy problem again"
+    )
 
 
 class ProblemConfig(Config):

@@ -2,19 +2,27 @@
 
 A step is planned, then proposed (or refused), then evaluated (or refused). Its entries may reach the log in any order
 among other steps' entries; the fold commits steps in their own order.
+
+Every entry's `links` name its subject, a step or the run, and what it rests on; `quiltwork explain` walks along them.
 """
 
 from __future__ import annotations
 
-from quiltwork.log import Body, kind
+from quiltwork.log import Body, Links, kind
+
+THE_RUN = "the run"
+
+
+def about_step(step: int, **blobs: str | None) -> Links:
+    """Links of an entry that tells of a step, with the blobs that it names."""
+    return Links(f"step {step}", blobs={part: blob for part, blob in blobs.items() if blob is not None})
 
 
 class Cost(Body, frozen=True):
-    """What an effect used. `evaluations` counts runs of the evaluator, repeats and stages included."""
+    """What an effect used, in seconds of processor time and of the clock on the wall."""
 
     cpu_s: float = 0.0
     wall_s: float = 0.0
-    evaluations: int = 0
 
 
 @kind("evolve.started", 1)
@@ -28,10 +36,19 @@ class Started(Body, frozen=True):
     program: str
     version: str
 
+    def links(self) -> Links:
+        """See Body."""
+        return Links(THE_RUN, blobs={"problem": self.problem, "program": self.program})
+
 
 @kind("evolve.planned", 1)
 class Planned(Body, frozen=True):
-    """Who proposes at this step, and from what. `campaign` groups the steps of one tuning."""
+    """Who proposes at this step, and from what.
+
+    `campaign` is the step that opened the tuning of `dimensions` constants that this step is turn `turn` of. `start` is the
+    blob of the construction to start from, `incumbent` the fitness that a noisy candidate races against, and `host_cpu_s`
+    what the driver itself used since it last said so.
+    """
 
     step: int
     arm: str
@@ -40,12 +57,28 @@ class Planned(Body, frozen=True):
     inspirations: tuple[int, ...] = ()
     campaign: int | None = None
     turn: int = 0
+    dimensions: int = 0
     start: str | None = None
+    incumbent: float | None = None
+    host_cpu_s: float = 0.0
+
+    def links(self) -> Links:
+        """See Body."""
+        rests_on = {f"step {step}": "inspiration" for step in self.inspirations}
+        if self.campaign is not None and self.campaign != self.step:
+            rests_on[f"step {self.campaign}"] = "opened the campaign"
+        rests_on |= {f"step {step}": "parent" for step in self.parents}
+        blobs = {} if self.start is None else {"start": self.start}
+        return Links(f"step {self.step}", rests_on or {THE_RUN: "beginning"}, blobs)
 
 
 @kind("evolve.proposed", 1)
 class Proposed(Body, frozen=True):
-    """A child program. `normal` is the hash of its normal form; `construction` stands in for the program's own output."""
+    """A child program. `construction` stands in for the program's own output.
+
+    `normal` says what is new about it: the hash of its normal form and of the construction that it has or starts from.
+    `point` is its place in a tuning campaign's search space, `nodes` and `lines` are the built-in descriptors.
+    """
 
     step: int
     program: str
@@ -56,6 +89,10 @@ class Proposed(Body, frozen=True):
     nodes: int = 0
     lines: int = 0
     cost: Cost = Cost()
+
+    def links(self) -> Links:
+        """See Body."""
+        return about_step(self.step, program=self.program, construction=self.construction)
 
 
 @kind("evolve.evaluated", 1)
@@ -73,6 +110,11 @@ class Evaluated(Body, frozen=True):
     repeats: int = 1
     cost: Cost = Cost()
 
+    def links(self) -> Links:
+        """See Body."""
+        artifacts = {f"artifact {name}": blob for name, blob in self.artifacts.items()}
+        return about_step(self.step, construction=self.construction, **artifacts)
+
 
 @kind("evolve.refused", 1)
 class Refused(Body, frozen=True):
@@ -82,6 +124,10 @@ class Refused(Body, frozen=True):
     reason: str
     detail: str = ""
     cost: Cost = Cost()
+
+    def links(self) -> Links:
+        """See Body."""
+        return about_step(self.step)
 
 
 @kind("evolve.resumed", 1)
@@ -94,11 +140,15 @@ class Resumed(Body, frozen=True):
 
 @kind("evolve.stopped", 1)
 class Stopped(Body, frozen=True):
-    """A driver lays the run down. `host_cpu_s` is what the driver itself used since it took the run up."""
+    """A driver lays the run down.
+
+    `host_cpu_s` is what the driver itself used since it last said so, `ended_cpu_s` an upper bound of what was used by work
+    that it ended in flight, which is done again on resume.
+    """
 
     reason: str
     host_cpu_s: float = 0.0
-    wall_s: float = 0.0
+    ended_cpu_s: float = 0.0
 
 
 @kind("evolve.held_out", 1)
@@ -107,6 +157,10 @@ class HeldOut(Body, frozen=True):
 
     step: int
     metrics: dict[str, float]
+
+    def links(self) -> Links:
+        """See Body."""
+        return about_step(self.step)
 
 
 @kind("evolve.certified", 1)
@@ -117,3 +171,7 @@ class Certified(Body, frozen=True):
     value: str
     claim: str
     certificate: str
+
+    def links(self) -> Links:
+        """See Body."""
+        return about_step(self.step, certificate=self.certificate)

@@ -1,0 +1,126 @@
+"""What to do next: a pure function of the state. Every choice draws from a generator keyed by (seed, step, purpose)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from quiltwork.evolve.config import SearchConfig
+from quiltwork.evolve.draws import draw
+from quiltwork.evolve.entries import Planned
+from quiltwork.evolve.state import State
+
+Dimensions = Callable[[str], int]
+"""How many constants the program with this blob id has for `tune`: a function of its content alone."""
+
+
+def plan(state: State, arms: Sequence[str], dimensions: Dimensions) -> Planned:
+    """Plan the step `state.planned`. `arms` are the proposers that the problem and the user allow (at least one)."""
+    assert state.started is not None
+    assert state.config is not None
+    step, search = state.planned, state.config.search
+    if step == 0:
+        return Planned(step=0, arm="seed", island=0)
+    island = step % len(state.islands)
+    rng = draw(state.started.seed, step, "plan")
+    if state.config.noisy and rng.random() < search.reevaluate:
+        return _again(state, step, island, rng)
+    parents = _parents(state, island, rng, 1 + search.inspirations)
+    tuning = _tuning(state, step, island, parents[0], dimensions) if "tune" in arms else None
+    able = [arm for arm in arms if arm != "tune" or tuning is not None] or ["tune"]
+    arm = _choose_arm(state, able, rng)
+    if arm == "tune":
+        return tuning or _open_campaign(state, step, island, parents[0], dimensions)
+    return Planned(
+        step=step,
+        arm=arm,
+        island=island,
+        parents=(parents[0],),
+        inspirations=tuple(dict.fromkeys(p for p in parents[1:] if p != parents[0])),
+        start=_start(state, parents[0]),
+        incumbent=_incumbent(state, parents[0]),
+    )
+
+
+def _choose_arm(state: State, arms: Sequence[str], rng: np.random.Generator) -> str:
+    """The quilt's bandit, or for the baselines one arm at uniform: they are to show what selection adds."""
+    assert state.config is not None
+    search: SearchConfig = state.config.search
+    if search.kind != "quilt":
+        return arms[int(rng.integers(len(arms)))]
+    return state.bandit.choose(arms, rng, explore=search.explore)
+
+
+def _parents(state: State, island: int, rng: np.random.Generator, count: int) -> list[int]:
+    """Parent and inspirations of a step, as the kind of search has it."""
+    assert state.config is not None
+    match state.config.search.kind:
+        case "best_of_n":
+            return [0] * count
+        case "one_plus_one":
+            return [state.best or 0] * count
+        case "random":
+            found: list[int] = []
+            while len(found) < count:
+                member = state.members[int(rng.integers(state.committed))]
+                if member.fitness is not None and member.arm != "again":
+                    found.append(member.step)
+            return found
+        case "quilt":
+            elites = state.islands[island].draw(rng, count, greed=state.config.search.greed)
+            return [elite.step for elite in elites]
+
+
+def _again(state: State, step: int, island: int, rng: np.random.Generator) -> Planned:
+    elite = state.islands[island].draw(rng, 1, greed=state.config.search.greed if state.config else 0.0)[0].step
+    return Planned(step=step, arm="again", island=island, parents=(elite,), start=state.members[elite].start)
+
+
+def _tuning(state: State, step: int, island: int, parent: int, dimensions: Dimensions) -> Planned | None:
+    """The island's campaign goes on, or a new one opens; None while it waits for a generation, or with no constants."""
+    open_here = [campaign for campaign in state.campaigns.values() if campaign.island == island]
+    for campaign in open_here:
+        if campaign.ready:
+            return Planned(
+                step=step,
+                arm="tune",
+                island=island,
+                parents=(campaign.parent,),
+                campaign=campaign.opened,
+                turn=campaign.asked,
+                dimensions=campaign.dimensions,
+                start=_start(state, campaign.parent),
+                incumbent=_incumbent(state, campaign.parent),
+            )
+    if open_here or dimensions(state.members[parent].program or "") == 0:
+        return None
+    return _open_campaign(state, step, island, parent, dimensions)
+
+
+def _open_campaign(state: State, step: int, island: int, parent: int, dimensions: Dimensions) -> Planned:
+    count = dimensions(state.members[parent].program or "")
+    return Planned(
+        step=step,
+        arm="tune",
+        island=island,
+        parents=(parent,),
+        campaign=step if count else None,
+        dimensions=count,
+        start=_start(state, parent),
+        incumbent=_incumbent(state, parent),
+    )
+
+
+def _start(state: State, parent: int) -> str | None:
+    """The construction that a child starts from: its parent's."""
+    assert state.config is not None
+    carried = state.config.construction is not None and state.config.construction.carried
+    return state.members[parent].construction if carried else None
+
+
+def _incumbent(state: State, parent: int) -> float | None:
+    """What a noisy child races against: its parent's fitness as it stands now."""
+    assert state.config is not None
+    fitness = state.members[parent].fitness
+    return fitness[0] if state.config.noisy and fitness is not None else None
