@@ -1,0 +1,34 @@
+import pytest
+
+from quiltwork.errors import UserError
+from quiltwork.evolve.budget import Budget, parse_budget
+
+
+@pytest.mark.parametrize(
+    ("text", "budget"),
+    [
+        ("500evals", Budget(500, "evals")),
+        ("1eval", Budget(1, "evals")),
+        ("120cpu-s", Budget(120, "cpu-s")),
+        ("5cpu-min", Budget(300, "cpu-s")),
+        ("5min", Budget(300, "wall-s")),
+        ("1.5h", Budget(5400, "wall-s")),
+        (" 90 s ", Budget(90, "wall-s")),
+        ("10_000evals", Budget(10_000, "evals")),
+    ],
+)
+def test_budgets_are_read(text: str, budget: Budget) -> None:
+    assert parse_budget(text) == budget
+    assert parse_budget(str(budget)) == budget
+
+
+@pytest.mark.parametrize("text", ["", "500", "evals", "-3evals", "0evals", "1.5evals", "3 fortnights", "1e9evals"])
+def test_a_budget_that_makes_no_sense_is_refused_with_examples(text: str) -> None:
+    with pytest.raises(UserError, match=r"budget"):
+        parse_budget(text)
+
+
+def test_a_budget_is_extended_in_its_own_unit_only() -> None:
+    assert Budget(100, "evals").extended(Budget(50, "evals")) == Budget(150, "evals")
+    with pytest.raises(UserError, match="cannot be extended"):
+        Budget(100, "evals").extended(Budget(50, "cpu-s"))
