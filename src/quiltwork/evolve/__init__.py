@@ -8,12 +8,14 @@ A *step* is one child program on its way through the run:
     evaluation.py program -> Evaluated  its score, computed outside its jail    (effect)
     state.py      entry -> state        commits the steps in order, whatever order results came in   (fold)
 
-`loop.py` carries the effects out and appends the entries. Steps are planned `pipeline` ahead of the last committed
-one, so that a run is a function of its seed and its results and never of the number of workers or their speed.
+`loop.py` carries the effects out and appends the entries; `session.py` begins, opens and drives runs. Steps are planned
+`pipeline` ahead of the last committed one, so that a run is a function of its seed and its results and never of the
+number of workers or their speed.
 
-The names that a problem's `evaluate.py` needs are here: `Score`, `Candidate`, `Certificate`, `Nlp`.
+The names that a problem's `evaluate.py` and `polish.py` need are here.
 """
 
-from quiltwork.evolve.score import Certificate, Score
+from quiltwork.evolve.polish import Nlp
+from quiltwork.evolve.score import Certificate, InvalidScore, Score
 
-__all__ = ["Certificate", "Score"]
+__all__ = ["Certificate", "InvalidScore", "Nlp", "Score"]

@@ -1,0 +1,203 @@
+"""A problem folder: loading it, saying what is wrong with it (file, line, field), freezing it into a run."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+import tomllib
+import types
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import blake3
+import msgspec
+from pydantic import BaseModel, ValidationError
+
+from quiltwork.errors import UserError
+from quiltwork.evolve.config import Known, KnownValue, ProblemConfig
+from quiltwork.evolve.program import Program, blocks
+
+if TYPE_CHECKING:
+    from quiltwork.evolve.polish import Nlp
+
+BUNDLE_LIMIT_MB = 64
+"""A problem travels inside its run; larger data belongs somewhere that the evaluator reads from."""
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class ProblemError(UserError):
+    """A problem folder that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A problem folder, checked. `program` is the seed, `building_blocks` maps slot -> block name -> source text."""
+
+    path: Path
+    config: ProblemConfig
+    program: Program
+    known: tuple[KnownValue, ...]
+    readme: str
+    building_blocks: Mapping[str, Mapping[str, str]]
+
+    @classmethod
+    def load(cls, path: Path) -> Problem:
+        """Read a folder; raises `ProblemError` (or another `UserError`) that names the file, the line and the field."""
+        path = path.resolve()
+        if not (path / "problem.toml").is_file():
+            hint = (
+                "make one with: quiltwork evolve new DIR" if not path.exists() else "a problem is a folder that has one"
+            )
+            raise ProblemError(f"{path}: there is no problem.toml here; {hint}")
+        config = _read_toml(path / "problem.toml", ProblemConfig)
+        for needed in ("program", "evaluate.py"):
+            if not (path / needed).exists():
+                raise ProblemError(f"{path / needed}: missing; a problem needs problem.toml, program/ and evaluate.py")
+        program = Program.load(path / "program")
+        if config.program.entry not in program.files:
+            raise ProblemError(
+                f"{path / 'problem.toml'}: field program.entry: program/ has no file {config.program.entry!r}, "
+                f"only {', '.join(sorted(program.files))}"
+            )
+        blocks(program)
+        known = _read_toml(path / "known.toml", Known).known if (path / "known.toml").is_file() else ()
+        readme = path / "README.md"
+        return cls(
+            path=path,
+            config=config,
+            program=program,
+            known=known,
+            readme=readme.read_text("utf-8") if readme.is_file() else "",
+            building_blocks=_read_building_blocks(path / "blocks"),
+        )
+
+    @cached_property
+    def evaluator(self) -> types.ModuleType:
+        """The problem's `evaluate.py`, imported. Its siblings are `from .name import ...` to it."""
+        module = self._module("evaluate")
+        if not callable(getattr(module, "evaluate", None)):
+            raise ProblemError(f"{self.path / 'evaluate.py'}: it must define evaluate(candidate) -> Score")
+        return module
+
+    def hook(self, name: str) -> Callable[..., Any] | None:
+        """An optional function of `evaluate.py`: `held_out` or `certify`."""
+        found = getattr(self.evaluator, name, None)
+        return found if callable(found) else None
+
+    def nlp(self) -> Nlp | None:
+        """The declaration for `polish`, where the folder has a `polish.py`."""
+        if not (self.path / "polish.py").is_file():
+            return None
+        declare = getattr(self._module("polish"), "problem", None)
+        if not callable(declare):
+            raise ProblemError(f"{self.path / 'polish.py'}: it must define problem() -> Nlp")
+        found: Nlp = declare()
+        return found
+
+    def _module(self, name: str) -> types.ModuleType:
+        package = "quiltwork_problem_" + blake3.blake3(str(self.path).encode()).hexdigest()[:12]
+        if package not in sys.modules:
+            parent = types.ModuleType(package)
+            parent.__path__ = [str(self.path)]
+            sys.modules[package] = parent
+        try:
+            return importlib.import_module(f"{package}.{name}")
+        except SyntaxError as error:
+            raise ProblemError(f"{error.filename}:{error.lineno}: {error.msg}") from error
+        except ImportError as error:
+            raise ProblemError(f"{self.path / name}.py: cannot be imported: {error}") from error
+
+    @cached_property
+    def bundle(self) -> bytes:
+        """Every file of the folder as one canonical value, so that a run carries its problem along."""
+        files = {
+            str(file.relative_to(self.path)): file.read_bytes()
+            for file in sorted(self.path.rglob("*"))
+            if file.is_file()
+            and not any(p.startswith(".") or p == "__pycache__" for p in file.relative_to(self.path).parts)
+        }
+        size = sum(map(len, files.values()))
+        if size > BUNDLE_LIMIT_MB * 2**20:
+            raise ProblemError(
+                f"{self.path}: the folder holds {size / 2**20:.0f} MiB, more than the {BUNDLE_LIMIT_MB} MiB that a run "
+                "carries along; keep large data elsewhere and let evaluate.py read it"
+            )
+        return msgspec.msgpack.encode(files, order="deterministic")
+
+
+def unpack_bundle(bundle: bytes, folder: Path) -> None:
+    """Write a run's frozen problem into an empty folder."""
+    for name, content in msgspec.msgpack.decode(bundle, type=dict[str, bytes]).items():
+        target = folder / name
+        if not target.resolve().is_relative_to(folder.resolve()):
+            raise ProblemError(
+                f"the run's problem holds a file outside its folder: {name!r}; the run was tampered with"
+            )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+
+
+def _read_building_blocks(folder: Path) -> dict[str, dict[str, str]]:
+    from quiltwork.evolve.proposers.compose import check_building_block
+
+    found: dict[str, dict[str, str]] = {}
+    if not folder.is_dir():
+        return found
+    for slot in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith((".", "__"))):
+        found[slot.name] = {}
+        for file in sorted(slot.glob("*.py")):
+            source = file.read_text("utf-8")
+            check_building_block(slot.name, str(file), source)
+            found[slot.name][file.stem] = source
+    return found
+
+
+def _read_toml(path: Path, model: type[Model]) -> Model:
+    try:
+        text = path.read_text("utf-8")
+        return model.model_validate(tomllib.loads(text))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProblemError(f"{path}: not valid TOML: {error}") from error
+    except ValidationError as error:
+        raise ProblemError("\n".join(_describe(path, text, dict(e)) for e in error.errors())) from error
+
+
+def _describe(path: Path, text: str, error: Mapping[str, Any]) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        message = "unknown field; see docs/evolve.md for the fields there are"
+    given = f" (given: {error['input']!r})" if not isinstance(error["input"], dict | list | tuple) else ""
+    return f"{path}:{line_of(text, error['loc'])}: field {where or 'problem'}: {message}{given}"
+
+
+def line_of(text: str, location: Sequence[str | int]) -> int:
+    """The line, from 1, of a TOML field, or of the nearest table above it that is written down.
+
+    The standard library's parser keeps no positions, hence this look at the headers and keys.
+    """
+    wanted = [part for part in location if isinstance(part, str)]
+    indexes = [part for part in location if isinstance(part, int)]
+    best, best_depth = 1, 0
+    table: list[str] = []
+    counts: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*(\[\[?)\s*([\w.]+)\s*\]", line):
+            table = header[2].split(".")
+            if header[1] == "[[":
+                counts[header[2]] = counts.get(header[2], -1) + 1
+            here = table
+        elif key := re.match(r"\s*([\w.]+)\s*=", line):
+            here = [*table, *key[1].split(".")]
+        else:
+            continue
+        index = counts.get(".".join(table))
+        right_element = index is None or not indexes or index == indexes[0]
+        if right_element and here == wanted[: len(here)] and len(here) > best_depth:
+            best, best_depth = number, len(here)
+    return best
