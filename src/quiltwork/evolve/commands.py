@@ -1,0 +1,307 @@
+"""The command line of `evolve`. Thin: it reads words, calls the room, and prints."""
+
+from __future__ import annotations
+
+import json as json_module
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from quiltwork.errors import UserError
+
+if TYPE_CHECKING:
+    from quiltwork.evolve.session import Session
+
+app = typer.Typer(
+    help="Improve programs by proposals and evaluators. Begin with: quiltwork evolve new my_problem",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="the folder of a run, as `quiltwork runs` lists them")]
+ProblemFolder = Annotated[Path, typer.Argument(metavar="DIR", help="the folder of a problem")]
+AsJson = Annotated[bool, typer.Option("--json", help="print one JSON value for a script to read")]
+Trust = Annotated[bool, typer.Option("--trust", help="run programs without the jail: only for code that you trust")]
+
+
+def _default_workers() -> int:
+    return max(1, len(os.sched_getaffinity(0)))
+
+
+@app.command(epilog="Example: quiltwork evolve new my_problem && quiltwork evolve run my_problem")
+def new(folder: ProblemFolder) -> None:
+    """Write a commented problem that runs, for you to change."""
+    from quiltwork.evolve.scaffold import write_problem
+
+    for path in write_problem(folder):
+        typer.echo(f"wrote {path}")
+    typer.echo(f"\nNext: quiltwork evolve check {folder}\n      quiltwork evolve run {folder}")
+
+
+@app.command(epilog="Example: quiltwork evolve check gallery/circle_packing_26")
+def check(folder: ProblemFolder, trust: Trust = False, json: AsJson = False) -> None:
+    """Read a problem folder, score the program it starts from, and say what a run would do."""
+    from quiltwork.evolve.check import check_problem
+
+    report = check_problem(folder, trust=trust)
+    typer.echo(json_module.dumps(report.as_data(), indent=2) if json else report.as_text())
+    if not report.passed:
+        raise typer.Exit(1)
+
+
+@app.command(
+    epilog="Example: quiltwork evolve run gallery/circle_packing_26 --budget 500evals --seed 7 --set islands=4",
+)
+def run(
+    folder: ProblemFolder,
+    budget: Annotated[str | None, typer.Option(help="500evals, 120cpu-s, 5cpu-min, 90s, 5min or 2h")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="equal seeds and evaluations give equal histories")] = 0,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=256, help="worker processes [default: one per core]")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="the run's folder [default: runs/NAME-TIME]")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="a field of [search], such as kind=random")
+    ] = None,
+    trust: Trust = False,
+    json: AsJson = False,
+) -> None:
+    """Improve a problem's program, live; ends with where it stands and a report."""
+    from quiltwork.evolve.budget import parse_budget
+    from quiltwork.evolve.problem import Problem
+    from quiltwork.evolve.session import begin
+
+    problem = Problem.load(folder)
+    path = out or Path("runs") / f"{folder.resolve().name}-{datetime.now():%Y%m%d-%H%M%S}"
+    amount = parse_budget(budget) if budget else None
+    begin(problem, path, seed=seed, budget=amount, settings=_settings(settings or []))
+    _drive(path, workers=workers or _default_workers(), trust=trust, json=json, more=None)
+
+
+@app.command(epilog="Example: quiltwork evolve resume runs/circles --budget 500evals")
+def resume(
+    path: RunFolder,
+    budget: Annotated[str | None, typer.Option(help="this much more than it had [default: what is left of it]")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=256, help="worker processes [default: one per core]")
+    ] = None,
+    trust: Trust = False,
+    json: AsJson = False,
+) -> None:
+    """Take a run up where it was laid down, or where it was killed."""
+    _drive(path, workers=workers or _default_workers(), trust=trust, json=json, more=budget)
+
+
+@app.command(epilog="Example: quiltwork evolve status runs/circles --json")
+def status(path: RunFolder, json: AsJson = False) -> None:
+    """Say where a run stands; it may be running meanwhile."""
+    from quiltwork.evolve.panel import final_table
+    from quiltwork.evolve.snapshot import snapshot
+
+    with _opened(path, drive=False) as session:
+        view = snapshot(session.state, session.problem)
+        if json:
+            typer.echo(json_module.dumps(_summary(session), indent=2))
+            return
+        from rich.console import Console
+
+        Console().print(final_table(view))
+
+
+@app.command(epilog="Example: quiltwork evolve best runs/circles --out best_circles")
+def best(
+    path: RunFolder,
+    out: Annotated[Path, typer.Option(help="the folder to write it to")],
+    step: Annotated[int | None, typer.Option(min=0, help="another step's program [default: the best]")] = None,
+) -> None:
+    """Write the best program, its score, its certificate and its artifacts into a folder."""
+    from quiltwork.evolve.replay import save_best
+    from quiltwork.evolve.verdict import best_of
+
+    with _opened(path, drive=False) as session:
+        for written in save_best(session, best_of(session, step), out):
+            typer.echo(f"wrote {written}")
+
+
+@app.command(epilog="Example: quiltwork evolve report runs/circles --out circles.html")
+def report(
+    path: RunFolder,
+    out: Annotated[Path | None, typer.Option(help="the file to write [default: RUN/report.html]")] = None,
+) -> None:
+    """Write the run's report: one HTML file that needs nothing else and can be mailed."""
+    with _opened(path, drive=False) as session:
+        typer.echo(f"wrote {_write_report(session, out or path / 'report.html')}")
+
+
+@app.command(epilog="Example: quiltwork evolve history runs/circles --digest")
+def history(
+    path: RunFolder,
+    digest: Annotated[bool, typer.Option("--digest", help="print only the history's digest")] = False,
+    json: AsJson = False,
+) -> None:
+    """List the committed steps, or print the digest that equal histories share."""
+    with _opened(path, drive=False) as session:
+        state = session.state
+        if digest:
+            typer.echo(json_module.dumps({"digest": state.digest.hex()}) if json else state.digest.hex())
+            return
+        for member in state.members.values():
+            row = {
+                "step": member.step,
+                "arm": member.arm,
+                "island": member.island,
+                "parents": member.parents,
+                "verdict": member.verdict,
+                "metrics": member.metrics,
+                "note": member.note,
+            }
+            values = " ".join(f"{name}={value:.10g}" for name, value in member.metrics.items())
+            line = f"{member.step:6d} {member.arm:8} <- {','.join(map(str, member.parents)):6} {member.verdict:10} {values}"
+            typer.echo(json_module.dumps(row) if json else f"{line}  {member.note}")
+
+
+@app.command(epilog="Example: quiltwork evolve replay runs/circles --check --limit 20")
+def replay(
+    path: RunFolder,
+    check: Annotated[
+        bool, typer.Option("--check", help="also evaluate the elites again and compare bit by bit")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, help="elites to evaluate again, best first")] = 10,
+    trust: Trust = False,
+    json: AsJson = False,
+) -> None:
+    """Derive the whole state again from the log, verified; with --check evaluate programs again too."""
+    from quiltwork.evolve.replay import elites, recheck
+    from quiltwork.log import verify
+
+    with _opened(path, drive=False) as session:
+        verified = verify(session.run.log)
+        results = list(recheck(session, elites(session)[:limit], trust=trust)) if check else []
+        if json:
+            rows = [
+                {"step": r.step, "agrees": r.agrees, "recorded": r.recorded, "now": r.now, "verdict": r.verdict}
+                for r in results
+            ]
+            typer.echo(json_module.dumps({**_summary(session), "entries": verified.count, "rechecked": rows}, indent=2))
+        else:
+            typer.echo(f"{verified.count} entries, chain and signatures verified; digest {session.state.digest.hex()}")
+            for result in results:
+                said = "agrees" if result.agrees else f"DIFFERS: {result.verdict} {result.now} {result.detail}"
+                typer.echo(f"step {result.step}: {result.recorded}: {said}")
+        if not all(result.agrees for result in results):
+            raise typer.Exit(1)
+
+
+@app.command(epilog="Example: quiltwork evolve certify runs/circles --out certificate.json")
+def certify(
+    path: RunFolder,
+    out: Annotated[Path | None, typer.Option(help="the file to write [default: RUN/certificate.json]")] = None,
+    step: Annotated[int | None, typer.Option(min=0, help="another step's construction [default: the best]")] = None,
+    json: AsJson = False,
+) -> None:
+    """Prove the best construction's value in exact arithmetic and write the certificate."""
+    from quiltwork.evolve.certify import write_certificate
+    from quiltwork.evolve.verdict import best_of
+    from quiltwork.evolve.verdict import certify as certify_member
+
+    with _opened(path, drive=False) as session:
+        member = best_of(session, step)
+        certificate, _ = certify_member(session, member)
+        target = out or path / "certificate.json"
+        write_certificate(certificate, target)
+        if json:
+            data = {
+                "step": member.step,
+                "value": str(certificate.value),
+                "claim": certificate.claim,
+                "file": str(target),
+            }
+            typer.echo(json_module.dumps(data, indent=2))
+        else:
+            typer.echo(f"{certificate.claim}\nexact value {certificate.value} = {float(certificate.value):.13f}")
+            typer.echo(f"wrote {target}; check it with the problem's check.py")
+
+
+def _drive(path: Path, *, workers: int, trust: bool, json: bool, more: str | None) -> None:
+    from quiltwork.evolve.budget import parse_budget
+    from quiltwork.evolve.panel import Panel, final_table
+    from quiltwork.evolve.session import drive
+    from quiltwork.evolve.snapshot import snapshot
+    from quiltwork.evolve.verdict import judge
+
+    with _opened(path, drive=True) as session:
+        panel = Panel(lambda: snapshot(session.state, session.problem), quiet=json)
+        with panel:
+            reason = drive(
+                session, workers=workers, trust=trust, more=parse_budget(more) if more else None, watch=panel.watch
+            )
+        if reason != "interrupted":
+            judge(session, trust=trust)
+        written = _write_report(session, path / "report.html")
+        if json:
+            typer.echo(json_module.dumps({**_summary(session), "stopped": reason, "report": str(written)}, indent=2))
+            return
+        from rich.console import Console
+
+        console = Console()
+        console.print(final_table(snapshot(session.state, session.problem)))
+        if (step := session.state.best) is not None and (certified := session.state.certified.get(step)):
+            console.print(f"certified: {certified.claim}", highlight=False)
+        console.print(f"run     {path}\nreport  {written}", highlight=False, soft_wrap=True)
+        if reason == "interrupted":
+            console.print(f"interrupted; go on with: quiltwork evolve resume {path}", highlight=False, soft_wrap=True)
+
+
+def _opened(path: Path, *, drive: bool) -> Any:
+    from quiltwork.evolve.session import opened
+
+    return opened(path, drive=drive)
+
+
+def _write_report(session: Session, path: Path) -> Path:
+    from quiltwork.evolve.report import write_report
+    from quiltwork.evolve.report.collect import collect
+
+    write_report(collect(session), path)
+    return path
+
+
+def _summary(session: Session) -> dict[str, Any]:
+    state = session.state
+    member = state.members.get(state.best) if state.best is not None else None
+    assert state.started is not None
+    return {
+        "run": str(session.run.path),
+        "problem": session.problem.config.name,
+        "seed": state.started.seed,
+        "budget": str(state.budget),
+        "steps": state.committed,
+        "evaluations": state.evaluations,
+        "cpu_s": round(state.cpu_s, 3),
+        "wall_s": round(state.wall_s, 3),
+        "best": None if member is None else {"step": member.step, "metrics": member.metrics, "note": member.note},
+        "held_out": state.held_out.get(member.step) if member is not None else None,
+        "certified": certified.value
+        if member is not None and (certified := state.certified.get(member.step))
+        else None,
+        "known": [known.model_dump() for known in session.problem.known],
+        "refused": dict(sorted(state.refusals.items())),
+        "digest": state.digest.hex(),
+    }
+
+
+def _settings(pairs: list[str]) -> dict[str, Any]:
+    """`field=value` pairs; values are read as JSON where they can be, else as text; commas make a list of names."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        field, equals, text = pair.partition("=")
+        if not equals:
+            raise UserError(f"--set {pair}: write it as FIELD=VALUE, such as islands=4 or arms=mutate,tune")
+        try:
+            found[field] = json_module.loads(text)
+        except ValueError:
+            found[field] = text.split(",") if field == "arms" else text
+    return found

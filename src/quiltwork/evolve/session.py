@@ -1,0 +1,121 @@
+"""Beginning, opening and ending runs: what the command line and a program that embeds `evolve` both do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from quiltwork import __version__
+from quiltwork.errors import UserError
+from quiltwork.evolve.budget import Budget, parse_budget
+from quiltwork.evolve.config import ProblemConfig, SearchConfig
+from quiltwork.evolve.entries import Resumed, Started
+from quiltwork.evolve.loop import Driver
+from quiltwork.evolve.problem import Problem, unpack_bundle
+from quiltwork.evolve.state import State, apply
+from quiltwork.run import Run
+from quiltwork.workers import open_workers
+
+
+@dataclass(slots=True)
+class Session:
+    """An open run: its folder, its frozen problem (unpacked in a temporary folder) and its state."""
+
+    run: Run
+    problem: Problem
+    state: State
+
+
+def begin(
+    problem: Problem,
+    path: Path,
+    *,
+    seed: int,
+    budget: Budget | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> None:
+    """Make a new run's folder at `path`, with the problem frozen into it and its first entry."""
+    config = with_settings(problem.config, settings or {})
+    budget = budget or parse_budget(config.budget)
+    with Run.create(path, room="evolve", config=json.loads(config.model_dump_json(exclude_none=True))) as run:
+        run.writer.append(
+            Started(
+                problem=run.blobs.put(problem.bundle),
+                config=config.model_dump_json(),
+                seed=seed,
+                budget=str(budget),
+                program=run.blobs.put(problem.program.encode()),
+                version=__version__,
+            )
+        )
+
+
+@contextmanager
+def opened(path: Path, *, drive: bool) -> Iterator[Session]:
+    """Open a run: fold its log, unpack its problem. With `drive` nobody else may drive it meanwhile."""
+    with Run.open(path, drive=drive) as run, tempfile.TemporaryDirectory(prefix="quiltwork-problem-") as folder:
+        state = fold(run)
+        if state.started is None or state.config is None:
+            raise UserError(f"{path}: not a run of evolve; its log has no beginning")
+        unpack_bundle(run.blobs.get(state.started.problem), Path(folder))
+        problem = replace(Problem.load(Path(folder)), config=state.config)
+        yield Session(run, problem, state)
+
+
+def fold(run: Run) -> State:
+    """The state of a run, from its log."""
+    state = State()
+    for entry in run.log.read():
+        apply(state, entry)
+    return state
+
+
+def drive(
+    session: Session,
+    *,
+    workers: int,
+    trust: bool,
+    more: Budget | None = None,
+    watch: Callable[[Driver], Any] | None = None,
+) -> str:
+    """Drive a run until its budget is spent or it is interrupted; returns the reason. `watch` sees the driver first."""
+    state = session.state
+    resumed = state.committed > 0 or state.planned > 0
+    if resumed or more is not None:
+        budget = state.budget.extended(more) if more is not None else state.budget
+        for entry in session.run.writer.append(Resumed(version=__version__, budget=str(budget))):
+            apply(state, entry)
+    pool = open_workers(workers)
+    try:
+        driver = Driver(session.run, session.problem, state, pool, trust=trust)
+        if watch is not None:
+            watch(driver)
+        return asyncio.run(driver.drive())
+    finally:
+        pool.close()
+
+
+def with_settings(config: ProblemConfig, settings: Mapping[str, Any]) -> ProblemConfig:
+    """The problem's settings with some fields of `search` replaced. Raises `UserError` that names the field."""
+    if not settings:
+        return config
+    unknown = sorted(set(settings) - set(SearchConfig.model_fields))
+    if unknown:
+        known = ", ".join(SearchConfig.model_fields)
+        raise UserError(f"--set {unknown[0]}: there is no such setting; there are {known}")
+    try:
+        search = SearchConfig.model_validate({**config.search.model_dump(), **settings})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(
+            f"--set {'.'.join(map(str, first['loc']))}: {first['msg']} (given: {first['input']!r})"
+        ) from error
+    return config.model_copy(update={"search": search})
