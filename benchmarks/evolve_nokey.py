@@ -30,6 +30,8 @@ KINDS = ("quilt", "random", "one_plus_one", "best_of_n")
 
 @dataclass(frozen=True)
 class Result:
+    """One run: what it reached and what that took."""
+
     problem: str
     kind: str
     seed: int

@@ -11,13 +11,14 @@ from quiltwork.blobs import BlobStore
 from quiltwork.evolve.campaign import Campaign
 from quiltwork.evolve.draws import draw
 from quiltwork.evolve.entries import Planned, Proposed
+from quiltwork.evolve.member import Member
 from quiltwork.evolve.novelty import measure, normal_hash
 from quiltwork.evolve.problem import Problem
 from quiltwork.evolve.program import Program
 from quiltwork.evolve.proposers.base import Brief, Proposal, Specimen, Turn
 from quiltwork.evolve.proposers.tune import constants
 from quiltwork.evolve.score import Data
-from quiltwork.evolve.state import Member, State
+from quiltwork.evolve.state import State
 from quiltwork.sandbox import wire
 
 CACHED = 1_024

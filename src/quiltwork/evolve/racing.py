@@ -27,4 +27,5 @@ def is_worse(values: Sequence[float], incumbent: float, *, looks: int) -> bool:
     from scipy.special import stdtrit
 
     quantile = float(stdtrit(len(values) - 1, 1.0 - ERROR_RATE / looks))
-    return mean + quantile * spread / len(values) ** 0.5 < incumbent
+    upper: float = mean + quantile * spread / len(values) ** 0.5
+    return upper < incumbent

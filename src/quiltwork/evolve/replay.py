@@ -10,8 +10,8 @@ from pathlib import Path
 from quiltwork.evolve.entries import Planned, Proposed
 from quiltwork.evolve.evaluation import close_jails, evaluate
 from quiltwork.evolve.library import Library, payload_for_evaluation
+from quiltwork.evolve.member import Member
 from quiltwork.evolve.session import Session
-from quiltwork.evolve.state import Member
 from quiltwork.log import decode
 
 

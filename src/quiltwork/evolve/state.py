@@ -13,7 +13,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import blake3
-import msgspec
 
 from quiltwork.evolve.archives import Archive, Elite, make_archive
 from quiltwork.evolve.bandit import Bandit
@@ -32,6 +31,7 @@ from quiltwork.evolve.entries import (
     Stopped,
 )
 from quiltwork.evolve.islands import Island, migrate, restart_stagnant
+from quiltwork.evolve.member import Improvement, Member, Pending
 from quiltwork.log import Body, Entry, decode
 
 GAIN_OF_A_NEW_BEST = 1.0
@@ -39,47 +39,6 @@ GAIN_OF_A_NEW_BEST = 1.0
 
 ISSUES_KEPT = 1_000
 """Entries that did not fit are counted for ever; the reasons of the first ones are kept."""
-
-
-@dataclass(slots=True)
-class Member:
-    """A step that has been committed. `fitness` is None for a program that was refused."""
-
-    step: int
-    arm: str
-    island: int
-    parents: tuple[int, ...]
-    verdict: str
-    program: str | None = None
-    fitness: tuple[float, ...] | None = None
-    metrics: dict[str, float] = field(default_factory=dict)
-    descriptors: tuple[float, ...] = ()
-    artifacts: dict[str, str] = field(default_factory=dict)
-    construction: str | None = None
-    start: str | None = None
-    note: str = ""
-    detail: str = ""
-    cpu_s: float = 0.0
-    samples: int = 1
-
-
-@dataclass(slots=True)
-class Pending:
-    """A step on its way: planned, perhaps proposed, perhaps with its outcome."""
-
-    planned: Planned
-    proposed: Proposed | None = None
-    outcome: Evaluated | Refused | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Improvement:
-    """The run's best got better. `cpu_s` and `evaluations` are what had been spent by then."""
-
-    step: int
-    evaluations: int
-    cpu_s: float
-    value: float
 
 
 @dataclass(slots=True)
@@ -299,7 +258,7 @@ def _commit(state: State, pending: Pending) -> None:
     if planned.campaign is not None:
         reference = state.members[twin].fitness if twin is not None else member.fitness
         _advance_campaign(state, planned, proposed, reference)
-    state.digest = blake3.blake3(state.digest + _history_line(member)).digest()
+    state.digest = blake3.blake3(state.digest + member.history_line()).digest()
 
 
 def _accept(state: State, member: Member, proposed: Proposed, outcome: Evaluated) -> None:
@@ -387,21 +346,3 @@ def _tend_islands(state: State) -> None:
     if now % search.migrate_every == 0:
         restart_stagnant(state.islands, lambda index: new_archive(state, index), after=search.restart_after, now=now)
         migrate(state.islands, now=now)
-
-
-def _history_line(member: Member) -> bytes:
-    """What two runs must agree on, step by step: everything but times, costs and the wording of failures."""
-    return msgspec.msgpack.encode(
-        (
-            member.step,
-            member.arm,
-            member.island,
-            member.parents,
-            member.verdict,
-            member.program,
-            member.construction,
-            member.metrics,
-            member.descriptors,
-        ),
-        order="deterministic",
-    )

@@ -7,9 +7,10 @@ from quiltwork.evolve.certify import to_json
 from quiltwork.evolve.entries import Certified, HeldOut
 from quiltwork.evolve.evaluation import close_jails, judge_held_out
 from quiltwork.evolve.library import Library
+from quiltwork.evolve.member import Member
 from quiltwork.evolve.score import Certificate
 from quiltwork.evolve.session import Session
-from quiltwork.evolve.state import Member, apply
+from quiltwork.evolve.state import apply
 from quiltwork.log import Body
 
 
