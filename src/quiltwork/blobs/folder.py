@@ -14,7 +14,7 @@ class FolderBlobs:
 
     A file appears whole or not at all: it is written beside its place and renamed. With `fsync` it also survives a
     power cut once `put` has returned. That costs milliseconds per blob, and without it no more is lost than the log
-    loses: the last seconds, which a resumed run does again. A blob that a power cut left empty is refused by `get` and
+    loses: the last half minute, which a resumed run does again. A blob that a power cut left empty is refused by `get` and
     mended by the next `put`.
     """
 
