@@ -24,7 +24,10 @@ RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The folder of a
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script to read.")]
 
 log_app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, epilog="Example: quiltwork log show runs/demo --limit 20"
+    help="Show, verify and follow the log of a run.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    epilog="Example: quiltwork log show runs/demo --limit 20",
 )
 
 

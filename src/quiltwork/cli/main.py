@@ -62,7 +62,7 @@ def build(words: Sequence[str]) -> typer.Typer:
     for name, door in DOORS.items():
         target = _load(door.target) if name == called else _unopened
         if isinstance(target, typer.Typer):
-            app.add_typer(target, name=name, help=door.help)
+            app.add_typer(target, name=name)
         else:
             app.command(name, help=door.help if target is _unopened else None)(target)
     return app
