@@ -21,6 +21,7 @@ from quiltwork.evolve.entries import Resumed, Started
 from quiltwork.evolve.loop import Driver
 from quiltwork.evolve.problem import Problem, unpack_bundle
 from quiltwork.evolve.state import State, apply
+from quiltwork.log import verify
 from quiltwork.run import Run
 from quiltwork.workers import open_workers
 
@@ -60,8 +61,13 @@ def begin(
 
 @contextmanager
 def opened(path: Path, *, drive: bool) -> Iterator[Session]:
-    """Open a run: fold its log, unpack its problem. With `drive` nobody else may drive it meanwhile."""
+    """Open a run: fold its log, unpack its problem.
+
+    With `drive` nobody else may drive it meanwhile, and its chain is verified first: nothing is built on a broken log.
+    """
     with Run.open(path, drive=drive) as run, tempfile.TemporaryDirectory(prefix="quiltwork-problem-") as folder:
+        if drive:
+            verify(run.log, signatures=False)
         state = fold(run)
         if state.started is None or state.config is None:
             raise UserError(f"{path}: not a run of evolve; its log has no beginning")
