@@ -13,8 +13,8 @@ from functools import cached_property, lru_cache
 
 import blake3
 
-TREES = 160
-"""Pieces whose trees are kept. A tree takes 100 times its text or more; parents are the same elites time and again."""
+TREES = 64
+"""Pieces whose trees are kept. A tree takes some 40 times its text; parents are the same elites time and again."""
 
 _PIECE_BEGINS = re.compile(r"^(?=[^\W\d]|@)(?!(?:elif|else|except|finally)\b)", re.MULTILINE)
 _SPLICE_LIMIT = 64
