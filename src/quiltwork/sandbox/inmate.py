@@ -7,14 +7,11 @@ reproducible and their failures legible.
 
 from __future__ import annotations
 
-import ctypes
 import gc
-import hashlib
 import io
+import math
 import os
-import random
 import resource
-import signal
 import struct
 import sys
 import traceback
@@ -22,7 +19,7 @@ import types
 from contextlib import suppress
 from typing import Any, Final, NoReturn
 
-from quiltwork.sandbox import wire
+from quiltwork.sandbox import chance, kernel, wire
 
 SESSION_FD: Final = 3
 FRAME: Final = struct.Struct("<I16s")
@@ -36,9 +33,19 @@ _OPEN_FILES: Final = 64
 _TASKS: Final = 256
 """Threads and processes together; the kernel does not hold root to it, which is why the server is never root."""
 _DETAIL: Final = 8_000
-_PR_SET_NO_NEW_PRIVS: Final = 38
-_PR_SET_SECCOMP: Final = 22
-_SECCOMP_FILTER: Final = 2
+_INNER_ID: Final = 1_000
+"""User and group in a session's own namespace: anything but root, to whom exec would give capabilities."""
+_SAME_FOR_ALL: Final = (
+    (resource.RLIMIT_CORE, 0),
+    (resource.RLIMIT_NOFILE, _OPEN_FILES),
+    (resource.RLIMIT_MEMLOCK, 0),
+    (resource.RLIMIT_MSGQUEUE, 0),
+    (resource.RLIMIT_SIGPENDING, 64),
+)
+_REHEARSALS: Final = 50
+"""Python rewrites its bytecode when it has run a few times: better in the server, once, than in every fork."""
+BROKEN: Final = 70
+"""Exit status of a process that could not become a candidate."""
 
 
 class SessionLimits:
@@ -71,88 +78,98 @@ class Output(io.RawIOBase):
         return len(data)
 
 
-def replace_output() -> None:
-    """Make `sys.stdout` and `sys.stderr` unbuffered and unable to fail."""
+class Cell:
+    """How a candidate shuts itself into the fresh namespaces that it was forked into. Made by the server, once."""
+
+    def __init__(self, private: str, uid: int, gid: int) -> None:
+        self._private = private
+        self._mount_point = private.encode()
+        self._root = f"{private}/program"
+        self._ids = uid, gid
+
+    def enter(self, tmp: int) -> None:
+        """Take a user that is not root, and a /tmp of `tmp` bytes which hides the server's /proc."""
+        map_user(self._private, *self._ids)
+        kernel.mount_tmpfs(self._mount_point, b"size=%d,nr_inodes=4096,mode=0700" % tmp)
+        os.mkdir(self._root)
+
+
+def map_user(private: str, uid: int, gid: int) -> None:
+    """In a fresh user namespace: be the same user as outside, under a number that is not root's."""
+    for name, line in (
+        ("setgroups", b"deny"),
+        ("uid_map", b"%d %d 1" % (_INNER_ID, uid)),
+        ("gid_map", b"%d %d 1" % (_INNER_ID, gid)),
+    ):
+        fd = os.open(f"{private}/proc/self/{name}", os.O_WRONLY)
+        os.write(fd, line)
+        os.close(fd)
+
+
+def prepare() -> None:
+    """In the server, before any fork: whatever is the same for all candidates."""
     for name, fd in (("stdout", 1), ("stderr", 2)):
         stream = io.TextIOWrapper(Output(fd), encoding="utf-8", errors="backslashreplace", write_through=True)  # type: ignore[type-var]
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
+    for kind, most in _SAME_FOR_ALL:
+        resource.setrlimit(kind, (most, most))
+    chance.tie_down()
+    for _ in range(_REHEARSALS):
+        wire.decode(wire.encode(["ok", [1, 2.0, "three", {"four": [4.0, 5.0]}, None, True]]))
 
 
-def confine(limits: SessionLimits, base_memory: int, seccomp: bytes) -> None:
-    """Bind this process: limits first, then no new privileges, then the filter of system calls. None can be undone."""
-    soft = base_memory + limits.memory
-    cpu = int(limits.cpu_s) + 2
-    for kind, low, high in (
-        (resource.RLIMIT_CORE, 0, 0),
-        (resource.RLIMIT_FSIZE, limits.tmp, limits.tmp),
-        (resource.RLIMIT_NOFILE, _OPEN_FILES, _OPEN_FILES),
-        (resource.RLIMIT_NPROC, _TASKS + limits.processes, _TASKS + limits.processes),
-        (resource.RLIMIT_MEMLOCK, 0, 0),
-        (resource.RLIMIT_MSGQUEUE, 0, 0),
-        (resource.RLIMIT_SIGPENDING, 64, 64),
-        (resource.RLIMIT_CPU, cpu, cpu + 1),
-        (resource.RLIMIT_AS, soft, soft + _RESERVE),
-    ):
-        resource.setrlimit(kind, (low, high))
-    libc = ctypes.PyDLL(None, use_errno=True)
-    _prctl(libc, _PR_SET_NO_NEW_PRIVS, 1)
-    if seccomp:
-        _filter(libc, seccomp)
+def settle(session_fd: int, output_fd: int) -> None:
+    """Keep the channel, the output and nothing else of the server's."""
+    os.dup2(output_fd, 1)
+    os.dup2(output_fd, 2)
+    os.dup2(session_fd, SESSION_FD)
+    os.closerange(SESSION_FD + 1, 1_024)
 
 
-def _prctl(libc: ctypes.PyDLL, option: int, *arguments: Any) -> None:
-    padded = [*arguments, 0, 0, 0, 0][:4]
-    if libc.prctl(option, *(ctypes.c_ulong(each) if isinstance(each, int) else each for each in padded)) != 0:
-        raise OSError(ctypes.get_errno(), f"prctl {option}")
-
-
-class _SockFprog(ctypes.Structure):
-    _fields_ = (("len", ctypes.c_ushort), ("filter", ctypes.c_void_p))
-
-
-def _filter(libc: ctypes.PyDLL, program: bytes) -> None:
-    buffer = ctypes.create_string_buffer(program, len(program))
-    head = _SockFprog(len(program) // 8, ctypes.cast(buffer, ctypes.c_void_p))
-    _prctl(libc, _PR_SET_SECCOMP, _SECCOMP_FILTER, ctypes.byref(head))
-
-
-def seed_everything(seed: int) -> None:
-    """Make what a program draws a function of the seed: `random`, numpy old and new, `os.urandom`, `uuid4`."""
-    source = random.Random(hashlib.blake2b(seed.to_bytes(16, "little", signed=True)).digest())  # noqa: S311
-    original = random.Random.seed
-
-    def urandom(size: int, /) -> bytes:
-        return source.randbytes(size)
-
-    def seeded(self: random.Random, a: Any = None, version: int = 2) -> None:
-        original(self, source.getrandbits(128) if a is None else a, version)
-
-    os.urandom = urandom
-    random._urandom = urandom  # type: ignore[attr-defined]  # secrets, SystemRandom and numpy's SeedSequence draw here
-    random.Random.seed = seeded  # type: ignore[method-assign]
-    random.seed = types.MethodType(seeded, random._inst)
-    random.seed(seed)
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        numpy_random.seed(seed % (1 << 32))
+def confine(limits: SessionLimits, cell: Cell | None, base_memory: int, seccomp: kernel.Filter) -> None:
+    """Bind this process: namespaces, limits, privileges, and last the filter of system calls. None can be undone."""
+    if cell is not None:
+        cell.enter(limits.tmp)
+    else:
+        os.setpgid(0, 0)
+        kernel.die_with_parent()
+    memory = base_memory + limits.memory
+    cpu = math.ceil(limits.cpu_s)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limits.tmp, limits.tmp))
+    resource.setrlimit(resource.RLIMIT_NPROC, (_TASKS + limits.processes, _TASKS + limits.processes))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory + _RESERVE))
+    kernel.drop_capabilities()
+    kernel.no_new_privileges()
+    seccomp.install()
 
 
 def live(limits: SessionLimits, root: str) -> NoReturn:
     """Read the program, then answer calls until the host hangs up."""
-    program = wire.decode(_receive()[1])
-    seed_everything(program["seed"])
-    _write_files(program["files"], root)
-    os.chdir(root)
-    sys.path.insert(0, os.path.join(root, os.path.dirname(program["entry"])))
-    sys.argv = [program["entry"]]
+    try:
+        program = wire.decode(_receive()[1])
+        entry = os.path.join(root, program["entry"])
+        chance.seed(program["seed"])
+        _write_files(program["files"], root)
+        os.chdir(root)
+        sys.path.insert(0, os.path.dirname(entry))
+        sys.argv = [program["entry"]]
+        gc.enable()
+        _answer_calls(limits, root, entry, program["files"][program["entry"]])
+    except BaseException:  # noqa: BLE001  the last frame of a process: nothing above it could do better
+        traceback.print_exc()
+    finally:
+        os._exit(BROKEN)
+
+
+def _answer_calls(limits: SessionLimits, root: str, entry: str, source: str) -> NoReturn:
     module: types.ModuleType | None = None
-    gc.enable()
     while True:
         token, request = _receive()
         try:
             if module is None:
-                module = _load(os.path.join(root, program["entry"]))
+                module = _load(entry, source)
             answer = ["ok", _call(module, *wire.decode(request))]
         except BaseException as error:  # noqa: BLE001  whatever the program raises is an answer, SystemExit too
             answer = _failure(error, root)
@@ -179,8 +196,9 @@ def _write_files(files: dict[str, str], root: str) -> None:
         place = os.path.join(root, path)
         if "/" in path:
             os.makedirs(os.path.dirname(place), exist_ok=True)
-        with open(place, "x", encoding="utf-8", newline="") as file:
-            file.write(text)
+        fd = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        os.write(fd, text.encode())
+        os.close(fd)
 
 
 class _NoSuchFunction(Exception):
@@ -191,9 +209,7 @@ class _NotPython(Exception):
     pass
 
 
-def _load(path: str) -> types.ModuleType:
-    with open(path, "rb") as file:
-        source = file.read()
+def _load(path: str, source: str) -> types.ModuleType:
     try:
         code = compile(source, path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, OverflowError) as error:
@@ -246,14 +262,3 @@ def _reply(token: bytes, answer: list[Any], limits: SessionLimits, root: str) ->
     frame = memoryview(FRAME.pack(len(payload), token) + payload)
     while frame:
         frame = frame[os.write(SESSION_FD, frame) :]
-
-
-def settle(session_fd: int, output_fd: int, mask: set[int]) -> None:
-    """Give this process the descriptors, signals and streams of a fresh one."""
-    os.dup2(output_fd, 1)
-    os.dup2(output_fd, 2)
-    os.dup2(session_fd, SESSION_FD)
-    os.closerange(SESSION_FD + 1, 1_024)
-    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)

@@ -54,7 +54,7 @@ class Jail:
         except wire.WireError as error:
             raise CandidateFailed("files", str(error)) from None
         ours, theirs = socket.socketpair()
-        lifeline, their_lifeline = socket.socketpair()
+        lifeline, their_lifeline = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         output = _bounded_file(limits.output_kb * 1024)
         with theirs, their_lifeline:
             self._send(limits, (theirs.fileno(), their_lifeline.fileno(), output))

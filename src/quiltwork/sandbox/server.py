@@ -10,7 +10,7 @@ import types
 from collections.abc import Sequence
 from typing import Final
 
-from quiltwork.sandbox import inmate, view, wire, zygote
+from quiltwork.sandbox import chance, inmate, kernel, view, wire, zygote
 from quiltwork.sandbox.limits import Limits
 
 _STARTING_S: Final = 120.0
@@ -46,7 +46,7 @@ class Server:
         self, command: Sequence[str], *, jailed: bool, uid: int, preload: Sequence[str], seccomp: Sequence[bytes]
     ) -> None:
         settings = {"jailed": jailed, "uid": uid, "preload": list(preload), "seccomp": list(seccomp)}
-        modules: tuple[types.ModuleType, ...] = (wire, inmate, zygote)
+        modules: tuple[types.ModuleType, ...] = (wire, chance, kernel, inmate, zygote)
         sources = [(module.__name__.rpartition(".")[2], inspect.getsource(module)) for module in modules]
         loader = _LOADER.format(packages=view.package_folders(), sources=sources, settings=settings)
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -8,6 +8,7 @@ import select
 import signal
 import socket
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, cast, get_args
 
@@ -40,7 +41,11 @@ class Session:
         self._jail = jail
         self._unsent = memoryview(inmate.FRAME.pack(len(program), inmate.PROGRAM_TOKEN) + program)
         self._wall_used = 0.0
-        self._ended: tuple[bytes, int, float, float] | None = None
+        self._ended = False
+        self._cpu_s: float | None = None
+        self._wait_status = 0
+        self._lost = ""
+        self._refused = 0
         self._failure: CandidateFailed | None = None
         self._closed = False
         channel.setblocking(False)
@@ -69,7 +74,7 @@ class Session:
     @property
     def usage(self) -> Usage:
         """What the session used: processor time is known once it is closed."""
-        return Usage(cpu_s=self._ended[3] if self._ended else 0.0, wall_s=self._wall_used)
+        return Usage(cpu_s=self._cpu_s or 0.0, wall_s=self._wall_used)
 
     @property
     def output(self) -> str:
@@ -157,22 +162,22 @@ class Session:
             return False
 
     def _gone(self) -> CandidateFailed:
-        """The candidate hung up: its supervisor says why."""
+        """The candidate hung up: the server says how it ended."""
         self._end()
-        if self._ended is None:
-            ending = self._jail.lose_server()
-            return CandidateFailed("signal", f"the jail's server ended while this program ran: {ending}")
-        kind, number, cpu_s, _ = self._ended
-        if kind == b"c" or (kind == b"s" and number == signal.SIGKILL and cpu_s >= self.limits.cpu_s):
+        if self._refused:
+            raise JailUnavailable(
+                f"the jail could not start a session: {os.strerror(self._refused)}. Run `quiltwork doctor`."
+            )
+        if self._cpu_s is None:
+            return CandidateFailed("signal", f"the jail's server ended while this program ran: {self._lost}")
+        code = os.waitstatus_to_exitcode(self._wait_status)
+        if code >= 0:
+            return CandidateFailed("exited", f"the process exited with status {code}{self._printed()}")
+        if -code == signal.SIGXCPU or (-code == signal.SIGKILL and self._cpu_s >= self.limits.cpu_s):
             return CandidateFailed("cpu", f"more than {self.limits.cpu_s:g} s of processor time")
-        if kind == b"s":
-            name = signal.Signals(number).name if number in set(signal.Signals) else str(number)
-            return CandidateFailed("signal", f"the process was ended by {name}{self._printed()}")
-        if kind == b"f":
-            raise JailUnavailable(f"the jail could not start a session: {os.strerror(number)}. Run `quiltwork doctor`.")
-        if kind == b"x":
-            return CandidateFailed("exited", f"the process exited with status {number}{self._printed()}")
-        return CandidateFailed("exited", "the process closed its channel")
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
+        guess = "; the machine was out of memory, or the program had closed its channel" if name == "SIGKILL" else ""
+        return CandidateFailed("signal", f"the process was ended by {name}{guess}{self._printed()}")
 
     def _printed(self) -> str:
         text = self._read_output()[-2_000:].strip()
@@ -183,20 +188,26 @@ class Session:
         return CandidateFailed(verdict, detail)
 
     def _end(self) -> None:
-        """Have the supervisor kill the candidate, and read what it says of it."""
-        if self._ended is not None or self._closed:
+        """Have the server end the session, and hear what it used."""
+        if self._ended:
             return
-        try:
+        self._ended = True
+        with suppress(OSError):
             self._lifeline.shutdown(socket.SHUT_WR)
+        try:
             self._lifeline.settimeout(_ENDING_S)
-            said = self._lifeline.recv(zygote.STATUS.size, socket.MSG_WAITALL)
-        except TimeoutError:
-            self._jail.lose_server()
-            return
+            said = self._lifeline.recv(zygote.STATUS.size)
         except OSError:
+            said = b""
+        if len(said) != zygote.STATUS.size:
+            self._lost = self._jail.lose_server()
             return
-        if len(said) == zygote.STATUS.size:
-            self._ended = zygote.STATUS.unpack(said)
+        kind, number, cpu_s = zygote.STATUS.unpack(said)
+        self._cpu_s = cpu_s
+        if kind == b"f":
+            self._refused = number
+        else:
+            self._wait_status = number
 
     def _read_output(self) -> str:
         fd = self._output_file.fileno()

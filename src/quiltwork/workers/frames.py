@@ -58,7 +58,7 @@ def resolve(function: str) -> Callable[[Any], Any]:
     module, colon, name = function.partition(":")
     found = getattr(importlib.import_module(module), name, None) if colon else None
     if not callable(found):
-        raise LookupError(f"{function!r} names no function; write 'package.module:function'")
+        raise LookupError(f"{function!r} names no function; write 'package.module:function'")  # noqa: TRY004
     return found  # type: ignore[no-any-return]
 
 
