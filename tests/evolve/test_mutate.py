@@ -32,7 +32,7 @@ def mutants(text: str, count: int, without: frozenset[str] = frozenset()) -> lis
     return found
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(programs, seeds)
 def test_a_child_parses_stays_in_the_blocks_and_is_new(parent: Program, seed: int) -> None:
     before = parent.encode()
@@ -43,13 +43,14 @@ def test_a_child_parses_stays_in_the_blocks_and_is_new(parent: Program, seed: in
     assert parent.encode() == before
 
 
+@settings(deadline=None)
 @given(programs, seeds)
 def test_the_same_brief_has_the_same_child(parent: Program, seed: int) -> None:
     first, second = (MUTATE.propose(make_brief(parent, seed)) for _ in range(2))
     assert first == second
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(programs, seeds)
 def test_a_long_line_of_descent_stays_sound(program: Program, seed: int) -> None:
     first = program

@@ -1,7 +1,7 @@
 import ast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quiltwork.evolve.novelty import measure, normal_hash
@@ -116,6 +116,7 @@ SNIPPETS = [
 ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(SNIPPETS), max_size=6).map("".join))
 def test_a_file_is_cut_into_pieces_that_parse_as_the_whole_does(text: str) -> None:
     pieces = split(text)
@@ -125,6 +126,7 @@ def test_a_file_is_cut_into_pieces_that_parse_as_the_whole_does(text: str) -> No
     assert apart == [ast.dump(statement) for statement in ast.parse(text).body]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from([*SNIPPETS, "(\n", "else:\n", "'''", "x =\n", "\\\n", "  x\n"]), max_size=6).map("".join)
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import blake3
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quiltwork.evolve.program import (
@@ -28,6 +28,7 @@ FROZEN_ID = "e9aa305a5b27cd1e14aef0934196c98d9a88beb0af6394517f56c1a09a8d1c70"
 MARKED = "import math\n# EVOLVE-BLOCK-START\nx = 1\ny = 2\n# EVOLVE-BLOCK-END\nz = 3\n"
 
 
+@settings(deadline=None)
 @given(programs)
 def test_a_program_survives_its_encoding(program: Program) -> None:
     again = Program.decode(program.encode())
@@ -35,6 +36,7 @@ def test_a_program_survives_its_encoding(program: Program) -> None:
     assert again.id == program.id == blake3.blake3(program.encode()).hexdigest()
 
 
+@settings(deadline=None)
 @given(programs)
 def test_a_program_survives_a_folder_byte_for_byte(tmp_path_factory: pytest.TempPathFactory, program: Program) -> None:
     folder = tmp_path_factory.mktemp("saved")
@@ -199,6 +201,7 @@ def test_an_unmarked_program_may_change_everywhere_but_gain_no_markers() -> None
     assert not within_blocks(old, Program({"a.py": MARKED}))
 
 
+@settings(deadline=None)
 @given(st.text("ab\r\n\x0c\u2028", max_size=20))
 def test_lines_are_those_of_the_tokeniser(text: str) -> None:
     starts = line_starts(text)

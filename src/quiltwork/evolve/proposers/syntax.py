@@ -18,12 +18,12 @@ _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _NO_SITE = (ast.Lambda, ast.Yield, ast.YieldFrom, ast.Await, ast.NamedExpr, ast.Starred, ast.GeneratorExp, ast.Slice)
 _UNTOUCHED = (ast.JoinedStr, ast.pattern, ast.alias, ast.Name, ast.Constant, ast.arg)
-_TYPES_AND_DECORATORS = {"annotation", "returns", "decorator_list", "bases", "type_params"}
+TYPES_AND_DECORATORS = {"annotation", "returns", "decorator_list", "bases", "type_params"}
 _NO_NODES = {"ctx", "op", "ops", "id", "attr", "kind", "arg", "name", "names", "module", "level", "asname", "simple"}
 _PASSES_INTEGRITY = (ast.BinOp, ast.UnaryOp, ast.IfExp, ast.Tuple, ast.Slice)
 _INTEGRAL_CALLS = {"range", "min", "max", "abs"}
 _CHILDREN = {
-    kind: tuple(reversed([name for name in kind._fields if name not in _TYPES_AND_DECORATORS | _NO_NODES]))
+    kind: tuple(reversed([name for name in kind._fields if name not in TYPES_AND_DECORATORS | _NO_NODES]))
     if not issubclass(kind, _UNTOUCHED)
     else ()
     for kind in vars(ast).values()
