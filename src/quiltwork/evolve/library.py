@@ -116,7 +116,7 @@ class Library:
             step=planned.step,
             program=self.blobs.put(encoded),
             normal=self.novelty_key(proposal.program, stored, planned.start),
-            note=proposal.note,
+            note=proposal.note.removeprefix(f"{planned.arm}: "),
             construction=stored,
             point=tuple(float(value) for value in proposal.point),
             nodes=nodes,
