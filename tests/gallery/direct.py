@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import json
 import subprocess
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from quiltwork.evolve.score import Data
+from quiltwork.evolve.certify import to_json
+from quiltwork.evolve.score import Certificate, Data
 
 GALLERY = Path(__file__).parents[2] / "gallery"
 
@@ -75,11 +77,15 @@ def building_blocks(problem: str, function: str) -> list[str]:
     return sorted(path.stem for path in GALLERY.joinpath(problem, "blocks", function).glob("*.py"))
 
 
-def independent_check(problem: str, certificate: Path) -> subprocess.CompletedProcess[str]:
-    """Run the folder's check.py as a stranger would: an isolated interpreter that cannot import this library."""
+def independent_check(
+    problem: str, certificate: Certificate, folder: Path, change: Mapping[str, Data] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the folder's check.py on a certificate, as a stranger would: by an interpreter that cannot find this library."""
+    path = folder / "certificate.json"
+    path.write_text(json.dumps(json.loads(to_json(certificate)) | dict(change or {})), "utf-8")
     script = GALLERY / problem / "check.py"
     return subprocess.run(
-        [sys.executable, "-I", "-S", str(script), str(certificate)], capture_output=True, text=True, check=False
+        [sys.executable, "-I", "-S", str(script), str(path)], capture_output=True, text=True, check=False
     )
 
 
