@@ -29,19 +29,13 @@ PROGRAM_TOKEN: Final = bytes(16)
 MiB: Final = 1024 * 1024
 _RESERVE: Final = 16 * MiB
 """Address space kept back from the program, so that its MemoryError can be reported."""
-_OPEN_FILES: Final = 64
+_OPEN_FILES: Final = 256
+"""For a candidate, and as many for the server, which holds one per session."""
 _TASKS: Final = 256
 """Threads and processes together; the kernel does not hold root to it, which is why the server is never root."""
 _DETAIL: Final = 8_000
 _INNER_ID: Final = 1_000
 """User and group in a session's own namespace: anything but root, to whom exec would give capabilities."""
-_SAME_FOR_ALL: Final = (
-    (resource.RLIMIT_CORE, 0),
-    (resource.RLIMIT_NOFILE, _OPEN_FILES),
-    (resource.RLIMIT_MEMLOCK, 0),
-    (resource.RLIMIT_MSGQUEUE, 0),
-    (resource.RLIMIT_SIGPENDING, 64),
-)
 _REHEARSALS: Final = 50
 """Python rewrites its bytecode when it has run a few times: better in the server, once, than in every fork."""
 BROKEN: Final = 70
@@ -79,16 +73,20 @@ class Output(io.RawIOBase):
 
 
 class Cell:
-    """How a candidate shuts itself into the fresh namespaces that it was forked into. Made by the server, once."""
+    """How a candidate shuts itself into the namespaces of its own. Made by the server, once."""
 
-    def __init__(self, private: str, uid: int, gid: int) -> None:
+    def __init__(self, private: str, *, own_ipc: bool) -> None:
         self._private = private
         self._mount_point = private.encode()
         self._root = f"{private}/program"
-        self._ids = uid, gid
+        self._ids = os.geteuid(), os.getegid()
+        self._namespaces = kernel.NEWUSER | kernel.NEWNS
+        if own_ipc:  # with a filter of system calls there is no System V object that could outlive a session
+            self._namespaces |= kernel.NEWIPC
 
     def enter(self, tmp: int) -> None:
         """Take a user that is not root, and a /tmp of `tmp` bytes which hides the server's /proc."""
+        kernel.unshare(self._namespaces)
         map_user(self._private, *self._ids)
         kernel.mount_tmpfs(self._mount_point, b"size=%d,nr_inodes=4096,mode=0700" % tmp)
         os.mkdir(self._root)
@@ -112,7 +110,13 @@ def prepare() -> None:
         stream = io.TextIOWrapper(Output(fd), encoding="utf-8", errors="backslashreplace", write_through=True)  # type: ignore[type-var]
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
-    for kind, most in _SAME_FOR_ALL:
+    for kind, most in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+        (resource.RLIMIT_MEMLOCK, 0),
+        (resource.RLIMIT_MSGQUEUE, 0),
+        (resource.RLIMIT_SIGPENDING, 64),
+    ):
         resource.setrlimit(kind, (most, most))
     chance.tie_down()
     for _ in range(_REHEARSALS):
@@ -140,6 +144,7 @@ def confine(limits: SessionLimits, cell: Cell | None, base_memory: int, seccomp:
     resource.setrlimit(resource.RLIMIT_NPROC, (_TASKS + limits.processes, _TASKS + limits.processes))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory + _RESERVE))
+    kernel.hide_memory()
     kernel.drop_capabilities()
     kernel.no_new_privileges()
     seccomp.install()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -38,6 +39,8 @@ class Jail:
         self._closed = False
         self._server: Server
         self.weaknesses: tuple[str, ...] = ()
+        if sys.platform != "linux":
+            raise JailUnavailable(machine.why_no_jail([], trust=trust))
         self._seccomp, missing = _filters(jailed=not trust)
         self._way = self._first_way_that_works()
         self.weaknesses = (*self._way[2], *missing)

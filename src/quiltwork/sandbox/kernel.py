@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 import signal
 import struct
+import sys
 from typing import Final
 
 NEWNS: Final = 0x0002_0000
@@ -18,7 +18,6 @@ NEWIPC: Final = 0x0800_0000
 NEWUSER: Final = 0x1000_0000
 NEWPID: Final = 0x2000_0000
 
-_SYS_CLONE: Final = {"x86_64": 56, "aarch64": 220, "riscv64": 220, "ppc64le": 120}
 _MS_NOSUID_NODEV: Final = 2 | 4
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_DUMPABLE: Final = 4
@@ -26,24 +25,21 @@ _PR_SET_SECCOMP: Final = 22
 _PR_SET_NO_NEW_PRIVS: Final = 38
 _SECCOMP_FILTER: Final = 2
 
-# PyDLL keeps the GIL during a call: a fork in between would leave it locked for ever in the child.
-_libc = ctypes.PyDLL(None, use_errno=True)
-_long = ctypes.c_ulong
-_libc.prctl.argtypes = (ctypes.c_int, _long, _long, _long, _long)
-_libc.syscall.argtypes = (ctypes.c_long, _long, _long, _long, _long, _long)
-_libc.syscall.restype = ctypes.c_long
-_libc.mount.argtypes = (ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, _long, ctypes.c_char_p)
-_libc.capset.argtypes = (ctypes.c_char_p, ctypes.c_char_p)
-
 _CAP_HEAD: Final = struct.pack("<Ii", 0x2008_0522, 0)
 _CAP_NONE: Final = bytes(24)
-
 _CAP_SYS_ADMIN_ONLY: Final = struct.pack("<6I", 1 << 21, 1 << 21, 0, 0, 0, 0)
 _STACK: Final = 16_384
 _VM: Final = 0x100
 
+# PyDLL keeps the GIL during a call: a fork in between would leave it locked for ever in the child.
+_libc = ctypes.PyDLL(None, use_errno=True)
+if sys.platform == "linux":
+    _long = ctypes.c_ulong
+    _libc.prctl.argtypes = (ctypes.c_int, _long, _long, _long, _long)
+    _libc.mount.argtypes = (ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, _long, ctypes.c_char_p)
+    _libc.capset.argtypes = (ctypes.c_char_p, ctypes.c_char_p)
+
 _bare_fork = getattr(_libc, "_Fork", None)
-_pause = ctypes.cast(_libc.pause, ctypes.c_void_p)
 
 
 def fork() -> int:
@@ -56,15 +52,10 @@ def fork() -> int:
     return pid
 
 
-def clone(flags: int) -> int:
-    """Fork into new namespaces. Raises OSError where they are forbidden or used up."""
-    number = _SYS_CLONE.get(platform.machine())
-    if number is None:
-        raise OSError(f"namespaces on {platform.machine()} are not known to this program")
-    pid = int(_libc.syscall(number, flags | signal.SIGCHLD, 0, 0, 0, 0))
-    if pid < 0:
-        raise _error("clone")
-    return pid
+def unshare(namespaces: int) -> None:
+    """Move into new namespaces (or, for NEWPID, have children born there). Raises OSError where they are forbidden."""
+    if _libc.unshare(namespaces) != 0:
+        raise _error("unshare")
 
 
 class Init:
@@ -77,7 +68,8 @@ class Init:
     def __init__(self) -> None:
         self._stack = ctypes.create_string_buffer(_STACK)
         top = (ctypes.addressof(self._stack) + _STACK) & ~63
-        self.pid = int(_libc.clone(_pause, ctypes.c_void_p(top), NEWPID | _VM | signal.SIGCHLD, None))
+        pause = ctypes.cast(_libc.pause, ctypes.c_void_p)
+        self.pid = int(_libc.clone(pause, ctypes.c_void_p(top), NEWPID | _VM | signal.SIGCHLD, None))
         if self.pid < 0:
             raise _error("clone")
 
@@ -122,6 +114,11 @@ def keep_only_namespace_capability() -> None:
 def die_with_parent() -> None:
     """Have the kernel kill this process when its parent ends."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def hide_memory() -> None:
+    """Make this process one whose memory nobody reads: no tracer, and no dump to whatever collects this machine's dumps."""
+    _prctl(_PR_SET_DUMPABLE, 0)
 
 
 def own_proc() -> None:

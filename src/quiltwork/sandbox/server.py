@@ -50,6 +50,7 @@ class Server:
         sources = [(module.__name__.rpartition(".")[2], inspect.getsource(module)) for module in modules]
         loader = _LOADER.format(packages=view.package_folders(), sources=sources, settings=settings)
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._said = ""
         # What the server prints is read only when it fails; a file has room for it where a pipe could fill up.
         self._errors = open(os.memfd_create("quiltwork-server"), "r+b", buffering=0)  # noqa: SIM115
         with theirs:
@@ -106,7 +107,10 @@ class Server:
             raise ServerFailed(f"the jail's server has ended ({error})") from error
 
     def last_words(self) -> str:
-        """What the server printed before its end, and how it ended: the end of it, at most 2,000 characters."""
+        """The end of what the server printed, at most 2,000 characters."""
+        return self._said if self._errors.closed else self._read_end()
+
+    def _read_end(self) -> str:
         size = self._errors.seek(0, os.SEEK_END)
         self._errors.seek(max(0, size - 2_000))
         return self._errors.read().decode(errors="replace").strip()
@@ -123,3 +127,6 @@ class Server:
         self._control.close()
         self._process.kill()
         self._process.wait(_ENDING_S)
+        if not self._errors.closed:
+            self._said = self._read_end()
+            self._errors.close()

@@ -125,15 +125,15 @@ class Session:
             wanted = select.POLLIN | (select.POLLOUT if self._unsent else 0)
             poll.register(self._channel, wanted)
             left = deadline - time.monotonic()
-            if left <= 0 or not poll.poll(left * 1_000):
+            ready = poll.poll(left * 1_000) if left > 0 else []
+            if not ready:
                 raise self._fail("wall", f"no answer within {self.limits.wall_s:g} s of wall time")
             self._send_some()
             piece = self._read_some(count - len(found))
-            if piece is None:
-                continue
-            if not piece:
+            if piece:
+                found += piece
+            elif piece is not None or self._lifeline.fileno() in dict(ready):
                 raise self._gone()
-            found += piece
         return bytes(found)
 
     def _send_some(self) -> None:

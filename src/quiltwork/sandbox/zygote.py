@@ -57,11 +57,8 @@ class Server:
     def __init__(self, control: socket.socket, *, jailed: bool, seccomp: Sequence[bytes]) -> None:
         self._control = control
         self._filters = [kernel.Filter(program) for program in seccomp]
-        self._namespaces = kernel.NEWUSER | kernel.NEWNS
-        if not all(seccomp):
-            self._namespaces |= kernel.NEWIPC  # with a filter there is no System V object that could outlive a session
         self._base_memory = _mapped_bytes()
-        self._cell = inmate.Cell(PRIVATE, os.geteuid(), os.getegid()) if jailed else None
+        self._cell = inmate.Cell(PRIVATE, own_ipc=not all(seccomp)) if jailed else None
         self._own_pids = os.open(f"{_proc()}/self/ns/pid", os.O_RDONLY) if jailed else -1
         self._running: dict[int, Running] = {}
         self._poll = select.poll()
@@ -101,7 +98,7 @@ class Server:
         init = kernel.Init()
         try:
             init.adopt_children()
-            pid = kernel.clone(self._namespaces)
+            pid = kernel.fork()
         except OSError:
             init.end()
             raise
@@ -185,11 +182,12 @@ def _load(preload: Sequence[str]) -> None:
 def _rule_own_namespaces() -> None:
     """Go on as pid 1 in user and pid namespaces of one's own; the process that was here waits for the end."""
     ids = os.geteuid(), os.getegid()
-    pid = kernel.clone(kernel.NEWUSER | kernel.NEWPID)
+    kernel.unshare(kernel.NEWUSER | kernel.NEWPID)
+    inmate.map_user(PRIVATE, *ids)
+    pid = kernel.fork()
     if pid != 0:
         _, status = os.waitpid(pid, 0)
         os._exit(min(255, abs(os.waitstatus_to_exitcode(status))))
-    inmate.map_user(PRIVATE, *ids)
     kernel.keep_only_namespace_capability()
 
 
