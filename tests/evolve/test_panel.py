@@ -200,5 +200,8 @@ def test_spend_is_live_and_the_estimate_follows_the_pace() -> None:
     view = panel._look()
     assert view is not None
     assert view.budget.spent == 170.0
+    now[0] = 105.0
+    assert panel._look().budget.spent == 170.0
+    now[0] = 110.0
     assert panel._pace(view).left_s == pytest.approx(65.0)
     assert view.wall_s == 90.0

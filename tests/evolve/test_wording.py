@@ -4,7 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quiltwork.evolve.wording import aligned, amount, duration, number, one_line, rate, say_standing, small, standing
+from quiltwork.evolve.wording import (
+    aligned,
+    amount,
+    duration,
+    number,
+    one_line,
+    rate,
+    reason,
+    say_standing,
+    small,
+    standing,
+)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +64,10 @@ def test_a_rounded_known_value_is_level_to_the_digits_it_has() -> None:
     assert standing(2.63598308536, 2.6359830853, maximize=True).word == "ahead"
     assert standing(593.2, 593.0, maximize=True).word == "ahead"
     assert standing(207.452, 207.45, maximize=False).word == "behind"
+
+
+def test_a_verdict_that_would_puzzle_is_put_in_words() -> None:
+    assert [reason("nothing"), reason("raised")] == ["no proposal", "raised"]
 
 
 def test_one_line_holds_no_escape_and_no_line_end() -> None:

@@ -110,7 +110,9 @@ class Panel:
             self._wall_began = None
         elif self._wall_began is None:
             self._wall_began = (now, view.wall_s)
-        cpu_s = max(view.cpu_s, live) if not view.stop_reason else view.cpu_s
+        # What is in flight is charged at its upper bound; what was shown before stays, lest a bar should run backwards.
+        shown = self._last.cpu_s if self._last is not None else 0.0
+        cpu_s = max(view.cpu_s, live, shown) if not view.stop_reason else view.cpu_s
         wall_s = (
             view.wall_s
             if self._wall_began is None

@@ -16,7 +16,7 @@ from rich.text import Text
 from quiltwork.evolve.braille import braille_steps
 from quiltwork.evolve.gap import GapScale
 from quiltwork.evolve.snapshot import Snapshot
-from quiltwork.evolve.wording import aligned, amount, duration, number, one_line, rate, say_standing, standing
+from quiltwork.evolve.wording import aligned, amount, duration, number, one_line, rate, reason, say_standing, standing
 
 WIDE = 100
 """Columns from which there is room for two things side by side."""
@@ -113,8 +113,8 @@ def _spent(view: Snapshot) -> Text:
     text = Text(style="dim", overflow="fold")
     text.append(f"spent   {duration(view.cpu_s)} of processor, {duration(view.wall_s)} on the clock\n")
     text.append(f"steps   {view.steps:,}: {view.evaluations:,} evaluated, {view.valid:,} valid")
-    for reason, count in _by_count(view):
-        text.append(f", {count:,} {one_line(reason, 20)}")
+    for verdict, count in _by_count(view):
+        text.append(f", {count:,} {one_line(reason(verdict), 20)}")
     text.append(f"\nseed    {view.seed}")
     return text
 
@@ -260,8 +260,8 @@ def _counts(view: Snapshot, pace: Pace) -> Text:
     text.append(f"  {view.valid:,} valid", style="green")
     if view.refusals:
         text.append("  refused:", style="dim")
-        for reason, count in _by_count(view):
-            text.append(f" {count:,}", style="yellow").append(f" {one_line(reason, 12)}", style="dim")
+        for verdict, count in _by_count(view):
+            text.append(f" {count:,}", style="yellow").append(f" {one_line(reason(verdict), 14)}", style="dim")
     return text
 
 

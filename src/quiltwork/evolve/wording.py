@@ -12,6 +12,8 @@ DIGITS = 11
 LEAST_DECIMALS_THAT_ARE_ROUNDED = 4
 """A known value with fewer decimals (593, 207.45) is taken as exact; one with more was rounded by its source."""
 
+REASONS = {"nothing": "no proposal", "wall": "over time", "cpu": "over CPU time", "memory": "over memory"}
+
 HUGE = 1e12
 """From here on a number is not written out, and a time or a speed is not believed."""
 
@@ -94,6 +96,11 @@ def rate(per_second: float) -> str:
     if not 0.0 <= per_second < HUGE:
         return "?/s"
     return f"{per_second:,.0f}/s" if per_second >= 99.95 else f"{per_second:.1f}/s"
+
+
+def reason(verdict: str) -> str:
+    """Say why a program was refused, where its verdict alone would puzzle."""
+    return REASONS.get(verdict, verdict)
 
 
 def one_line(text: str, limit: int = 400) -> str:

@@ -19,7 +19,7 @@ from quiltwork.evolve.report.maps import archive_maps
 from quiltwork.evolve.report.svg import Dot, best_curve, shares_over_time, tag
 from quiltwork.evolve.report.text import plain
 from quiltwork.evolve.snapshot import Snapshot
-from quiltwork.evolve.wording import aligned, amount, duration, number, say_standing, small, standing
+from quiltwork.evolve.wording import aligned, amount, duration, number, reason, say_standing, small, standing
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -147,7 +147,10 @@ def _context(data: ReportData) -> dict[str, Any]:
         "artifacts_left_out": pictures.refused + data.artifacts_left_out,
         "patches": list(rows.values()) if len(rows) <= MOST_PATCHES else [],
         "fine": len(rows) > FINE_PATCHES,
-        "refusals": sorted(view.refusals.items(), key=lambda item: (-item[1], item[0])),
+        "refusals": [
+            (reason(verdict), count)
+            for verdict, count in sorted(view.refusals.items(), key=lambda item: (-item[1], item[0]))
+        ],
         "hero": _hero(view, rows),
         "quilt": quilt(data.digest),
         "digest_short": data.digest[:8],
