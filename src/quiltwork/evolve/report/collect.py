@@ -57,7 +57,7 @@ def collect(session: Session) -> ReportData:
         summary=session.problem.config.summary,
         programs=tuple(views.values()),
         improved=improved,
-        archive=_archive(state),
+        archive=archive_view(state),
         credits=tuple(passage.credits),
         certificate=_certificate(session),
         digest=state.digest.hex(),
@@ -131,7 +131,8 @@ def _fill(session: Session, views: dict[int, ProgramView], order: Iterable[int])
     return left_out
 
 
-def _archive(state: State) -> ArchiveView:
+def archive_view(state: State) -> ArchiveView:
+    """Show what the islands keep on the archive's axes: descriptors, or the metrics where there are several."""
     config = state.config
     assert config is not None
     signs = [1.0 if metric.direction == "maximize" else -1.0 for metric in config.metrics]
