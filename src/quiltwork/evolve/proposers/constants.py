@@ -10,8 +10,9 @@ from functools import lru_cache
 
 from quiltwork.evolve.program import Program
 from quiltwork.evolve.proposers.desk import literal
-from quiltwork.evolve.proposers.region import Edit, Region, edited, put_back, regions, replace
+from quiltwork.evolve.proposers.region import Edit, Region, edited, regions, replace
 from quiltwork.evolve.proposers.syntax import TYPES_AND_DECORATORS
+from quiltwork.evolve.source import split
 
 DIMENSIONS_LIMIT = 256
 """Constants tuned at once, the first of the text: beyond it no search of a few hundred turns learns anything."""
@@ -83,13 +84,13 @@ def with_constants(program: Program, values: Sequence[float]) -> Program:
         text = str(round(value)) if place.whole else repr(float(value))
         edit = replace(region.piece, at.node, at.parent, text, atom=not text.startswith("-"))
         edits.setdefault(place.region, []).append(edit)
-    changed = program
-    for number in sorted(edits, reverse=True):
+    pieces: dict[str, list[str]] = {}
+    for number, changes in edits.items():
         region = regions(program)[number]
-        written = put_back(changed, region, edited(region, edits[number]))
-        assert written is not None, "a number in a number's place is Python"
-        changed = written
-    return changed
+        if region.path not in pieces:
+            pieces[region.path] = list(split(program.files[region.path]) or ())
+        pieces[region.path][region.index] = edited(region, changes)
+    return Program({**program.files, **{path: "".join(parts) for path, parts in pieces.items()}})
 
 
 @lru_cache(maxsize=256)
