@@ -29,7 +29,7 @@ _CAP_HEAD: Final = struct.pack("<Ii", 0x2008_0522, 0)
 _CAP_NONE: Final = bytes(24)
 _CAP_SYS_ADMIN_ONLY: Final = struct.pack("<6I", 1 << 21, 1 << 21, 0, 0, 0, 0)
 _STACK: Final = 16_384
-_VM: Final = 0x100
+_VM_AND_FILES: Final = 0x100 | 0x400
 
 # PyDLL keeps the GIL during a call: a fork in between would leave it locked for ever in the child.
 _libc = ctypes.PyDLL(None, use_errno=True)
@@ -59,9 +59,9 @@ def unshare(namespaces: int) -> None:
 
 
 class Init:
-    """Pid 1 of a fresh pid namespace: a process that shares this one's memory, sleeps, and does nothing else ever.
+    """Pid 1 of a fresh pid namespace: a process that shares this one's memory and files, sleeps, and does nothing else.
 
-    Sharing memory makes it free: nothing is copied for it. It runs one function of the C library (`pause`) on a stack of its
+    Sharing makes it free: nothing is copied for it, and it keeps no channel open by itself. It runs one function of the C library (`pause`) on a stack of its
     own. When it is killed, the kernel kills whatever else lives in its namespace.
     """
 
@@ -69,7 +69,7 @@ class Init:
         self._stack = ctypes.create_string_buffer(_STACK)
         top = (ctypes.addressof(self._stack) + _STACK) & ~63
         pause = ctypes.cast(_libc.pause, ctypes.c_void_p)
-        self.pid = int(_libc.clone(pause, ctypes.c_void_p(top), NEWPID | _VM | signal.SIGCHLD, None))
+        self.pid = int(_libc.clone(pause, ctypes.c_void_p(top), NEWPID | _VM_AND_FILES | signal.SIGCHLD, None))
         if self.pid < 0:
             raise _error("clone")
 
