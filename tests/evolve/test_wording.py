@@ -21,7 +21,9 @@ from quiltwork.evolve.wording import (
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (0.04, "0.0 s"),
+        (0.04, "40 ms"),
+        (0.0, "0.0 s"),
+        (0.34, "0.3 s"),
         (9.96, "10 s"),
         (59.7, "1 min 00 s"),
         (185, "3 min 05 s"),

@@ -79,9 +79,11 @@ def _decimals(text: str) -> int:
 
 
 def duration(seconds: float) -> str:
-    """Write a time with its two largest units: "0.4 s", "12 s", "3 min 05 s", "2 h 07 min", "4 d 03 h"."""
+    """Write a time with its two largest units: "24 ms", "0.4 s", "12 s", "3 min 05 s", "2 h 07 min", "4 d 03 h"."""
     if not 0.0 <= seconds < HUGE:
         return "?"
+    if 0.0 < seconds < 0.0995:
+        return f"{1000 * seconds:.0f} ms"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from quiltwork.evolve.report import render, write_report
 from quiltwork.evolve.report.data import Artifact
-from quiltwork.evolve.report.render import MANY, MOST_ARTIFACT_BYTES, lineage, quilt
+from quiltwork.evolve.report.page import MANY, MOST_ARTIFACT_BYTES, lineage, quilt
 from quiltwork.evolve.report.text import plain
 from tests.evolve.report.samples import EMPTY, run
 
@@ -152,6 +152,18 @@ def test_a_long_run_shows_the_source_of_what_matters_and_says_so() -> None:
     assert opened == {0} | set(data.improved) | elites
     assert html.count('class="p" id=') == MANY + 500
     assert len(html) < 12 * 2**20
+
+
+def test_a_run_too_long_to_list_keeps_what_matters_and_both_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quiltwork.evolve.report.page.MOST_ROWS", 60)
+    data = run(200)
+    data = replace(data, archive=None)
+    html = render(data)
+    listed = {int(step) for step in re.findall(r'class="p" id="p(\d+)"', html)}
+    assert len(listed) == 60
+    assert set(data.improved) <= listed
+    assert {0, 1, 198, 199} <= listed
+    assert "140 programs in the middle of the run are not listed." in html
 
 
 def test_the_page_stays_small_whatever_programs_write() -> None:

@@ -6,6 +6,6 @@ The page loads nothing, and what programs or evaluators wrote is only ever text,
 from __future__ import annotations
 
 from quiltwork.evolve.report.data import ReportData
-from quiltwork.evolve.report.render import render, write_report
+from quiltwork.evolve.report.page import render, write_report
 
 __all__ = ["ReportData", "render", "write_report"]

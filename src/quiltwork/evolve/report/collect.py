@@ -19,7 +19,7 @@ from quiltwork.evolve.report.data import (
     ProgramView,
     ReportData,
 )
-from quiltwork.evolve.report.render import ARTIFACT_BUDGET, MANY, MOST_ARTIFACT_BYTES, lineage
+from quiltwork.evolve.report.page import ARTIFACT_BUDGET, MANY, MOST_ARTIFACT_BYTES, lineage
 from quiltwork.evolve.session import Session
 from quiltwork.evolve.snapshot import snapshot
 from quiltwork.evolve.state import State, apply

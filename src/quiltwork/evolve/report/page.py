@@ -271,7 +271,7 @@ def _worse(row: Row, view: Snapshot) -> tuple[bool, float, int]:
 def _listed(programs: Sequence[ProgramView], matter: set[int]) -> list[ProgramView]:
     if len(programs) <= MOST_ROWS:
         return list(programs)
-    room = MOST_ROWS - sum(program.step in matter for program in programs)
+    room = max(0, MOST_ROWS - sum(program.step in matter for program in programs))
     others = [program.step for program in programs if program.step not in matter]
     kept = matter | {*others[: room // 2], *others[len(others) - (room - room // 2) :]}
     return [program for program in programs if program.step in kept]
