@@ -37,6 +37,9 @@ from quiltwork.log import Body, Entry, decode
 GAIN_OF_A_NEW_BEST = 1.0
 """What a new best of the run is worth to its proposer, beside the ranks that it climbed."""
 
+GAIN_POWER = 3
+"""A rank gained near the top is worth more than one gained near the bottom: a rank r counts as r cubed."""
+
 ISSUES_KEPT = 1_000
 """Entries that did not fit are counted for ever; the reasons of the first ones are kept."""
 
@@ -281,7 +284,8 @@ def _settle(state: State, member: Member) -> tuple[float, bool]:
     island = state.islands[member.island]
     parent = state.members[member.parents[0]].fitness if member.parents else None
     before = island.rank(parent) if parent is not None else 0.0
-    gain = max(0.0, island.rank(member.fitness) - before) if member.parents else 0.0
+    after = island.rank(member.fitness)
+    gain = max(0.0, after**GAIN_POWER - before**GAIN_POWER) if member.parents else 0.0
     elite = Elite(member.step, member.fitness, member.descriptors)
     for target in state.islands if member.arm == "seed" else [island]:
         target.offer(elite, now=state.committed)
