@@ -218,3 +218,25 @@ def test_running_an_elite_again_merges_its_scores() -> None:
     assert state.members[1].samples == 2
     assert state.members[4].verdict == "ok"
     assert state.budget == Budget(9, "evals")
+
+
+def test_a_score_that_lacks_what_the_problem_asks_for_is_not_believed() -> None:
+    strange = [{}, {"value": float("nan")}, {"value": float("inf")}, {"other": 1.0}]
+    state = fold(started("9evals", config(pipeline=5)), planned(0), *step(0, 1.0), *[planned(n) for n in range(1, 6)])
+    for number, metrics in enumerate(strange, start=1):
+        fold(
+            Proposed(step=number, program=f"p{number}", normal=f"n{number}"),
+            Evaluated(step=number, verdict="ok", metrics=metrics, descriptors={"place": 1.0}),
+            planned(number + 5),
+            state=state,
+        )
+    assert [state.members[number].verdict for number in range(1, 5)] == ["malformed"] * 4
+    assert state.best == 0
+
+
+@given(
+    st.lists(st.builds(Evaluated, step=st.integers(0, 4), verdict=st.sampled_from(["ok", "raised", ""])), max_size=20)
+)
+def test_no_sequence_of_verdicts_breaks_the_fold(bodies: list[Evaluated]) -> None:
+    state = fold(started(), planned(0), *step(0, 1.0), planned(1), planned(2), *bodies)
+    assert state.committed <= 3

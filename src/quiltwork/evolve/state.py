@@ -10,6 +10,7 @@ entry would serve nobody. An entry that does not fit is a recorded no-op with a 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import blake3
@@ -249,8 +250,8 @@ def _commit(state: State, pending: Pending) -> None:
         member.verdict, member.detail, member.artifacts = outcome.verdict, outcome.detail, outcome.artifacts
         if planned.arm != "again":
             state.seen[proposed.normal] = planned.step
-        if outcome.verdict == "ok":
-            _accept(state, member, proposed, outcome)
+        if outcome.verdict == "ok" and not _accept(state, member, proposed, outcome):
+            member.verdict = "malformed"
     if member.fitness is None:
         state.refusals[member.verdict] = state.refusals.get(member.verdict, 0) + 1
     state.members[planned.step] = member
@@ -264,14 +265,20 @@ def _commit(state: State, pending: Pending) -> None:
     state.digest = blake3.blake3(state.digest + member.history_line()).digest()
 
 
-def _accept(state: State, member: Member, proposed: Proposed, outcome: Evaluated) -> None:
+def _accept(state: State, member: Member, proposed: Proposed, outcome: Evaluated) -> bool:
+    """Take a score over; false where it lacks what the problem asks for, or is not finite: a log may hold anything."""
     assert state.config is not None
     measured = {"program.nodes": float(proposed.nodes), "program.lines": float(proposed.lines), **outcome.descriptors}
+    metrics = [outcome.metrics.get(metric.name, math.nan) for metric in state.config.metrics]
+    descriptors = tuple(measured.get(descriptor.name, math.nan) for descriptor in state.config.descriptors)
+    if not all(map(math.isfinite, (*metrics, *descriptors))):
+        return False
     member.fitness = state.fitness_of(outcome.metrics)
     member.metrics = outcome.metrics
-    member.descriptors = tuple(measured[d.name] for d in state.config.descriptors)
+    member.descriptors = descriptors
     member.construction = outcome.construction
     member.samples = outcome.repeats
+    return True
 
 
 def _settle(state: State, member: Member) -> tuple[float, bool]:
