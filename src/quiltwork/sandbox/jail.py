@@ -67,7 +67,7 @@ class Jail:
         """End a server that does not answer, and say how it ended; the next start gets a fresh one."""
         with self._lock:
             server = self._server
-            server.close()
+            server.kill()
             return f"{server.ending()}. {server.last_words()}".strip()
 
     def close(self) -> None:
@@ -96,7 +96,7 @@ class Jail:
                 with suppress(ServerFailed):
                     self._server.start(limits, fds)
                     return
-            self._server.close()
+            self._server.kill()
             try:
                 self._server = self._launch(self._way)
                 self._server.start(limits, fds)

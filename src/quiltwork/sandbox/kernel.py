@@ -61,8 +61,8 @@ def unshare(namespaces: int) -> None:
 class Init:
     """Pid 1 of a fresh pid namespace: a process that shares this one's memory and files, sleeps, and does nothing else.
 
-    Sharing makes it free: nothing is copied for it, and it keeps no channel open by itself. It runs one function of the C library (`pause`) on a stack of its
-    own. When it is killed, the kernel kills whatever else lives in its namespace.
+    Sharing makes it free: nothing is copied for it, and it keeps no channel open by itself. It runs one function of the C
+    library (`pause`) on a stack of its own. When it is killed, the kernel kills whatever else lives in its namespace.
     """
 
     def __init__(self) -> None:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import types
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from quiltwork.sandbox import chance, inmate, kernel, view, wire, zygote
@@ -76,7 +77,7 @@ class Server:
             answer = str(error).encode()
         if answer != zygote.READY:
             said = answer.decode(errors="replace")
-            self.close()
+            self.kill()
             raise ServerFailed(
                 f"{self.last_words()} {said}".strip() or f"it ended with status {self._process.returncode}"
             )
@@ -123,7 +124,14 @@ class Server:
         return f"it was ended by signal {-code}" if code < 0 else f"it ended with status {code}"
 
     def close(self) -> None:
-        """End the server and all below it."""
+        """End the server, and return when it and all below it are gone."""
+        self._control.close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_ENDING_S)
+        self.kill()
+
+    def kill(self) -> None:
+        """End a server that may not answer. What is below it ends soon after."""
         self._control.close()
         self._process.kill()
         self._process.wait(_ENDING_S)

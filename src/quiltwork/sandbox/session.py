@@ -44,6 +44,7 @@ class Session:
         self._ended = False
         self._cpu_s: float | None = None
         self._wait_status = 0
+        self._outlived_channel = False
         self._lost = ""
         self._refused = 0
         self._failure: CandidateFailed | None = None
@@ -163,6 +164,8 @@ class Session:
 
     def _gone(self) -> CandidateFailed:
         """The candidate hung up: the server says how it ended."""
+        with suppress(OSError):
+            self._lifeline.send(zygote.HUNG_UP)
         self._end()
         if self._refused:
             raise JailUnavailable(
@@ -170,13 +173,15 @@ class Session:
             )
         if self._cpu_s is None:
             return CandidateFailed("signal", f"the jail's server ended while this program ran: {self._lost}")
+        if self._outlived_channel:
+            return CandidateFailed("exited", f"the process closed its channel and lived on{self._printed()}")
         code = os.waitstatus_to_exitcode(self._wait_status)
         if code >= 0:
             return CandidateFailed("exited", f"the process exited with status {code}{self._printed()}")
         if -code == signal.SIGXCPU or (-code == signal.SIGKILL and self._cpu_s >= self.limits.cpu_s):
             return CandidateFailed("cpu", f"more than {self.limits.cpu_s:g} s of processor time")
         name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
-        guess = "; the machine was out of memory, or the program had closed its channel" if name == "SIGKILL" else ""
+        guess = "; was the machine out of memory?" if name == "SIGKILL" else ""
         return CandidateFailed("signal", f"the process was ended by {name}{guess}{self._printed()}")
 
     def _printed(self) -> str:
@@ -208,6 +213,7 @@ class Session:
             self._refused = number
         else:
             self._wait_status = number
+            self._outlived_channel = kind == b"k"
 
     def _read_output(self) -> str:
         fd = self._output_file.fileno()

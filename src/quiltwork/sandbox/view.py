@@ -74,7 +74,8 @@ def jailed_command(bwrap: str, *, user_namespace: bool) -> list[str]:
     """
     command = [bwrap, "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
     if user_namespace:
-        command += ["--unshare-user", "--cap-drop", "ALL"]
+        # A number that is not root's: without a capability, root's own could not be mapped a second time.
+        command += ["--unshare-user", "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL"]
     else:
         command += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     command += ["--die-with-parent", "--new-session", "--hostname", "jail", "--clearenv"]

@@ -34,9 +34,14 @@ from quiltwork.sandbox import inmate, kernel
 STATUS: Final = struct.Struct("<cid")
 """What is said on a lifeline: kind, number, processor seconds of the whole session.
 
-Kinds: u the session is over (the candidate's wait status, and what it used), f it could not start (errno).
+Kinds: u the session is over (the candidate's wait status, and what it used); k the same, but the candidate had to be killed
+although it had closed its channel; f it could not start (errno).
 """
+HUNG_UP: Final = b"?"
+"""What the host says on a lifeline before it closes it, if the candidate has closed its channel: is it ending by itself?"""
 READY: Final = b"ready"
+
+_ENDING_MS: Final = 1_000
 
 PRIVATE: Final = "/private"
 """Where a session's tmpfs is mounted in the jail. Before that, the server finds its /proc there; after it, nobody does."""
@@ -71,6 +76,8 @@ class Server:
                 if fd != self._control.fileno():
                     self._end(fd)
                 elif not self._accept():
+                    for lifeline in [*self._running]:
+                        self._clear(lifeline, b"u")
                     return
 
     def _accept(self) -> bool:
@@ -89,7 +96,7 @@ class Server:
             if running.pid == 0:
                 self._become_candidate(limits, session, output, running.folder)
             self._running[lifeline] = running
-            self._poll.register(lifeline, select.POLLIN)  # the host never writes: readable means that it has hung up
+            self._poll.register(lifeline, select.POLLIN)  # the host writes only when it hangs up
         finally:
             os.close(session)
             os.close(output)
@@ -116,7 +123,12 @@ class Server:
         inmate.live(limits, folder)
 
     def _end(self, lifeline: int) -> None:
-        """End a session and say what it used."""
+        """End a session at the host's word."""
+        asked = os.read(lifeline, len(HUNG_UP)) == HUNG_UP
+        self._clear(lifeline, b"k" if asked and not _ends_by_itself(self._running[lifeline].pid) else b"u")
+
+    def _clear(self, lifeline: int, kind: bytes) -> None:
+        """End a session, leave nothing of it, and say what it used."""
         running = self._running.pop(lifeline)
         self._poll.unregister(lifeline)
         if running.init is None:
@@ -128,13 +140,24 @@ class Server:
             running.init.end()
         else:
             shutil.rmtree(running.folder, ignore_errors=True)
-        _say(lifeline, b"u", status, usage.ru_utime + usage.ru_stime)
+        _say(lifeline, kind, status, usage.ru_utime + usage.ru_stime)
         os.close(lifeline)
 
 
 def _fork_bare() -> Running:
     folder = tempfile.mkdtemp(prefix="quiltwork-")
     return Running(kernel.fork(), None, folder)
+
+
+def _ends_by_itself(pid: int) -> bool:
+    """Whether a process that has closed its channel ends at once, as exiting processes do."""
+    pidfd = os.pidfd_open(pid)
+    try:
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        return bool(poll.poll(_ENDING_MS))
+    finally:
+        os.close(pidfd)
 
 
 def _say(lifeline: int, kind: bytes, number: int, cpu_s: float) -> None:
