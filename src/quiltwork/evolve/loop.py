@@ -73,16 +73,13 @@ class Driver:
         return sum(sorted((now - started for _, started in self._calls.values()), reverse=True)[: self.workers.size])
 
     async def drive(self) -> str:
-        """Run until the budget is spent or someone asks to stop; returns why it ended."""
+        """Run until the budget is spent or someone asks to stop; closes the workers and returns why it ended."""
         try:
             with _signals(self.ask_to_stop):
                 reason = await self._loop()
-        except BaseException:
-            await self._cancel()
-            raise
-        ended_cpu_s = self._in_flight_s()
-        await self._cancel()
-        self.record(Stopped(reason=reason, host_cpu_s=self._host_cpu_since(), ended_cpu_s=ended_cpu_s))
+            self.record(Stopped(reason=reason, host_cpu_s=self._host_cpu_since(), ended_cpu_s=self._in_flight_s()))
+        finally:
+            await self._abandon_calls()
         return reason
 
     def record(self, *bodies: Body) -> None:
@@ -260,7 +257,9 @@ class Driver:
         spent, self._host_cpu = now - self._host_cpu, now
         return spent
 
-    async def _cancel(self) -> None:
+    async def _abandon_calls(self) -> None:
+        """End the workers first, so that none is started again for a call that nobody waits for."""
+        self.workers.close()
         for task in self._calls:
             task.cancel()
         await asyncio.gather(*self._calls, return_exceptions=True)
