@@ -77,16 +77,21 @@ def building_blocks(problem: str, function: str) -> list[str]:
     return sorted(path.stem for path in GALLERY.joinpath(problem, "blocks", function).glob("*.py"))
 
 
-def independent_check(
-    problem: str, certificate: Certificate, folder: Path, change: Mapping[str, Data] | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run the folder's check.py on a certificate, as a stranger would: by an interpreter that cannot find this library."""
-    path = folder / "certificate.json"
-    path.write_text(json.dumps(json.loads(to_json(certificate)) | dict(change or {})), "utf-8")
+def check_file(problem: str, path: Path) -> subprocess.CompletedProcess[str]:
+    """Run the folder's check.py on a certificate's file, as a stranger would: by an interpreter that cannot find this library."""
     script = GALLERY / problem / "check.py"
     return subprocess.run(
         [sys.executable, "-I", "-S", str(script), str(path)], capture_output=True, text=True, check=False
     )
+
+
+def independent_check(
+    problem: str, certificate: Certificate, folder: Path, change: Mapping[str, Data] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Write a certificate, with some of its fields changed, and check the file."""
+    path = folder / "certificate.json"
+    path.write_text(json.dumps(json.loads(to_json(certificate)) | dict(change or {})), "utf-8")
+    return check_file(problem, path)
 
 
 HOSTILE_NUMBERS = [np.nan, np.inf, -np.inf]

@@ -21,7 +21,7 @@ from tests.gallery.direct import (
     HOSTILE_NUMBERS,
     Replies,
     building_blocks,
-    independent_check,
+    check_file,
     module,
     seed_program,
     with_block,
@@ -146,7 +146,7 @@ def test_check_accepts_our_certificate_and_says_its_value(
     certificate = module(problem, "evaluate").certify(score.construction)
     path = tmp_path / "certificate.json"
     write_certificate(certificate, path)
-    answer = independent_check(problem, path)
+    answer = check_file(problem, path)
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.endswith("VALID\n")
     assert str(certificate.value) in answer.stdout
@@ -175,7 +175,7 @@ def test_check_refuses_a_certificate_that_was_tampered_with(
         case "missing":
             del document["data"]
     path.write_text(json.dumps(document))
-    answer = independent_check(problem, path)
+    answer = check_file(problem, path)
     assert answer.returncode == 1
     assert "INVALID" in answer.stderr
     assert "VALID" not in answer.stdout
@@ -257,6 +257,6 @@ def test_check_refuses_circles_that_overlap_by_less_than_a_float_can_show(proble
     document["data"]["circles"][9][2] = str(Fraction(1, 16) + Fraction(1, 10**40))
     document["value"] = str(Fraction(document["value"]) + Fraction(1, 10**40))
     path.write_text(json.dumps(document))
-    answer = independent_check(problem, path)
+    answer = check_file(problem, path)
     assert answer.returncode == 1
     assert "overlap" in answer.stderr
