@@ -117,7 +117,7 @@ class Desk:
             return repr(self.pick((0.1, 0.5, 1.0, 1.5, 2.0, 3.0, 10.0)))
         return repr(rounded(abs(float(self.rng.normal())) + 1e-3, 3))
 
-    def function(self) -> str | None:
+    def function(self) -> str:
         """Draw a function of one number that the file can call as it stands: `abs` always, others by its imports."""
         prefix = next((name for name, module in self.outline.modules.items() if module in ("math", "numpy")), None)
         here = [f"{prefix}.{name}" for name in FUNCTIONS] if prefix else []

@@ -92,8 +92,8 @@ def grow(desk: Desk) -> list[Edit] | None:
     if site is None:
         return None
     term = desk.terminal(site)
-    if not site.integral and desk.chance(0.2) and (function := desk.function()) is not None:
-        term = f"{function}({term})"
+    if not site.integral and desk.chance(0.2):
+        term = f"{desk.function()}({term})"
     symbol = desk.pick(_WHOLE_ARITHMETIC[:3] if site.integral else _ARITHMETIC)
     if symbol in "-/" and desk.chance(0.3):
         return desk.replaced(site, f"{term} {symbol} {desk.operand(site.node)}", atom=False)
@@ -101,22 +101,37 @@ def grow(desk: Desk) -> list[Edit] | None:
 
 
 def add_term(desk: Desk) -> list[Edit] | None:
-    """Add an affine term: `e + a * x`, or `e * (1 + a * x)`, with a small `a` and a variable `x` in scope."""
-    site = _number_site(desk)
+    """Add a term with a coefficient: `e + a * t`, or `e * (1 + a * t)`, `t` being a power, a product or a function.
+
+    Small coefficients are drawn as often as large ones, decade by decade, and 0.0 now and then: a child that is no worse
+    than its parent lives long enough for the coefficient to be tuned. Values of whole statements are preferred to parts.
+    """
+    site = desk.site(_is_whole_value) if desk.chance(0.6) else _number_site(desk)
     names = desk.numbers(site) if site is not None and not site.integral else []
     if site is None or not names:
         return None
+    coefficient = "0.0" if desk.chance(0.2) else repr(rounded(10.0 ** float(desk.rng.uniform(-3.0, 0.5)), 2))
+    scaled = f"{desk.pick(('+', '-'))} {coefficient} * {_basis(desk, names)}"
+    if desk.chance(0.8):
+        return desk.replaced(site, f"{_left(desk, site.node, '+')} {scaled}", atom=False)
+    return desk.replaced(site, f"{desk.operand(site.node)} * (1.0 {scaled})", atom=False)
+
+
+def _basis(desk: Desk, names: list[str]) -> str:
+    """Draw what a new term is made of: a variable, a power or a function of one, or a product of two."""
     name = desk.pick(names)
-    sign = desk.pick(("+", "-"))
-    if desk.chance(0.75):
-        return desk.replaced(
-            site,
-            f"{_left(desk, site.node, '+')} {sign} {desk.constant(integral=False)} * {name}",
-            atom=False,
-        )
-    return desk.replaced(
-        site, f"{desk.operand(site.node)} * (1.0 {sign} {desk.constant(integral=False)} * {name})", atom=False
-    )
+    chance = desk.rng.random()
+    if chance < 0.3:
+        return name
+    if chance < 0.6:
+        return f"{name} ** {desk.pick((2, 3, 4))}"
+    if chance < 0.8:
+        return f"{name} * {desk.pick(names)}"
+    return f"{desk.function()}({name})"
+
+
+def _is_whole_value(site: Site) -> bool:
+    return isinstance(site.parent, ast.Return | ast.Assign | ast.AugAssign) and category_at(site) == "number"
 
 
 def wrap(desk: Desk) -> list[Edit] | None:

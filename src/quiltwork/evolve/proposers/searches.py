@@ -16,7 +16,7 @@ Point = tuple[float, ...]
 DIAGONAL_ABOVE = 50
 """Dimensions above which CMA-ES learns the scales of the axes only: its full matrix would take longer than a campaign."""
 
-SPREADS = (1.0, 0.3, 0.05)
+SPREADS = (1.0, 0.5, 0.2)
 """First step sizes, drawn per campaign: a program that was tuned before wants a small one, a new one a large one."""
 
 TPE_REACHES = (4.0, 1.0)

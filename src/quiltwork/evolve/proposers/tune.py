@@ -25,6 +25,9 @@ __all__ = ["Tune", "campaign_length", "constants", "decode", "method", "popsize"
 SCALE = 0.3
 """A step of one in the search space moves a constant by about this share of itself."""
 
+ZERO_SCALE = 0.03
+"""What it moves a constant that is 0.0: such a term is often new, and small if it is to be anything."""
+
 REACH = 30.0
 """Coordinates are cut here: sinh(30) is 5e12 times the scale."""
 
@@ -57,7 +60,7 @@ def decode(places: Sequence[Constant], point: Point, *, whole_too: bool = True) 
             values.append(place.value)
             continue
         scale = SCALE * abs(place.value)
-        scale = max(scale, 1.0) if place.whole else scale or SCALE
+        scale = max(scale, 1.0) if place.whole else scale or ZERO_SCALE
         value = place.value + scale * math.sinh(max(-REACH, min(REACH, z)))
         value = max(-LARGEST, min(LARGEST, value))
         values.append(_whole(place.value, value) if place.whole else value)
