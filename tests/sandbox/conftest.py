@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,12 @@ def call_once(jail: Jail, source: str, *args: Any, limits: Limits = PATIENT, see
 
 
 def family(pid: int) -> list[int]:
-    """A process and everything below it, as the host sees it."""
+    """A process and everything below it, as the host sees it; the list of a process's children is not reliable, this is."""
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            parents[int(stat.parent.name)] = int(stat.read_text().rsplit(")", 1)[1].split()[1])
     found = [pid]
-    for children in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in children.read_text().split():
-            found += family(int(child))
+    for parent in found:
+        found += [child for child, above in parents.items() if above == parent]
     return found
