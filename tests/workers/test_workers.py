@@ -145,7 +145,7 @@ def test_a_worker_killed_while_idle_is_noticed_at_its_next_call(local):
 
 def test_a_call_that_takes_too_long_is_ended(local):
     before = set(local.pids)
-    with pytest.raises(WorkerTimeout, match="functions:sleep took more than 0.2 s"):
+    with pytest.raises(WorkerTimeout, match=r"functions:sleep took more than 0\.2 s"):
         run(local, "sleep", timeout_s=0.2)
     assert len(set(local.pids) & before) == 1
     assert [run(local, "echo", i) for i in range(2)] == [0, 1]

@@ -17,17 +17,14 @@ import importlib
 import os
 import resource
 import select
-import shutil
 import signal
 import socket
 import struct
 import sys
-import tempfile
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from quiltwork.sandbox import inmate, kernel
 
@@ -47,8 +44,7 @@ PRIVATE: Final = "/private"
 """Where a session's tmpfs is mounted in the jail. Before that, the server finds its /proc there; after it, nobody does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(NamedTuple):
     """A session that runs: its candidate, and what of it must be cleared away."""
 
     pid: int
@@ -139,14 +135,22 @@ class Server:
         if running.init is not None:
             running.init.end()
         else:
-            shutil.rmtree(running.folder, ignore_errors=True)
+            _remove(running.folder)
         _say(lifeline, kind, status, usage.ru_utime + usage.ru_stime)
         os.close(lifeline)
 
 
 def _fork_bare() -> Running:
+    import tempfile  # in the jail nothing needs it, and what is not loaded is not copied
+
     folder = tempfile.mkdtemp(prefix="quiltwork-")
     return Running(kernel.fork(), None, folder)
+
+
+def _remove(folder: str) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _ends_by_itself(pid: int) -> bool:
