@@ -41,7 +41,7 @@ def projected(x: np.ndarray) -> np.ndarray:
 
 
 def descend(heights: np.ndarray, steps: int = 40, radius: float = 0.1) -> np.ndarray:
-    """Lower the largest overlap by at most `steps` linear programs, in a box of `radius` that shrinks where they promise too much."""
+    """Lower the largest overlap by at most `steps` linear programs in a box that shrinks where they promise too much."""
     from scipy.optimize import linprog
 
     n = len(heights)
