@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from quiltwork.evolve.proposers.tune import campaign_length, popsize
+
+PATIENCE = 6
+"""Generations without a better program, and one more per four dimensions, after which a campaign has nothing left to find."""
 
 
 @dataclass(slots=True)
@@ -16,6 +20,8 @@ class Campaign:
     parent: int
     dimensions: int
     asked: int = 0
+    best: float = -math.inf
+    improved_in: int = 0
     turns: list[tuple[tuple[float, ...], float | None]] = field(default_factory=list)
 
     @property
@@ -28,9 +34,15 @@ class Campaign:
 
     @property
     def finished(self) -> bool:
-        """Whether every turn has been told."""
-        return len(self.turns) >= campaign_length(self.dimensions)
+        """Whether every turn has been told, or the best has not got better for `PATIENCE` generations and more."""
+        told = len(self.turns)
+        if told >= campaign_length(self.dimensions):
+            return True
+        generation, inside = divmod(told, popsize(self.dimensions))
+        return inside == 0 and generation - self.improved_in > PATIENCE + self.dimensions // 4
 
     def tell(self, point: tuple[float, ...], fitness: float | None) -> None:
         """Record the next turn; `fitness` None when the program failed. Steps are committed in order, and so are turns."""
+        if fitness is not None and fitness > self.best:
+            self.best, self.improved_in = fitness, len(self.turns) // popsize(self.dimensions)
         self.turns.append((point, fitness))

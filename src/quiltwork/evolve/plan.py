@@ -14,6 +14,15 @@ from quiltwork.evolve.state import State
 Dimensions = Callable[[str], int]
 """How many constants the program with this blob id has for `tune`: a function of its content alone."""
 
+NEW_STRUCTURES = ("mutate", "cross", "compose")
+"""Proposers whose children may be of a form that nobody has tuned."""
+
+RECENT = 256
+"""Committed steps among which a new structure is looked for."""
+
+TUNE_NEW, TUNE_AGAIN = 0.5, 0.25
+"""Chance that a campaign takes up a new structure where there is one, and that it takes up again what was tuned before."""
+
 
 def plan(state: State, arms: Sequence[str], dimensions: Dimensions) -> Planned:
     """Plan the step `state.planned`. `arms` are the proposers that the problem and the user allow (at least one)."""
@@ -27,7 +36,7 @@ def plan(state: State, arms: Sequence[str], dimensions: Dimensions) -> Planned:
     if state.config.noisy and rng.random() < search.reevaluate:
         return _again(state, step, island, rng)
     parents = _parents(state, island, rng, 1 + search.inspirations)
-    tuning = _tuning(state, step, island, parents[0], dimensions) if "tune" in arms else None
+    tuning = _tuning(state, step, island, parents[0], dimensions, rng) if "tune" in arms else None
     able = [arm for arm in arms if arm != "tune" or tuning is not None] or ["tune"]
     arm = _choose_arm(state, able, rng)
     if arm == "tune":
@@ -77,8 +86,10 @@ def _again(state: State, step: int, island: int, rng: np.random.Generator) -> Pl
     return Planned(step=step, arm="again", island=island, parents=(elite,), start=state.members[elite].start)
 
 
-def _tuning(state: State, step: int, island: int, parent: int, dimensions: Dimensions) -> Planned | None:
-    """The island's campaign goes on, or a new one opens; None while it waits for a generation, or with no constants."""
+def _tuning(
+    state: State, step: int, island: int, elite: int, dimensions: Dimensions, rng: np.random.Generator
+) -> Planned | None:
+    """The island's campaign goes on, or a new one opens; None while it waits for a generation, or with nothing to tune."""
     open_here = [campaign for campaign in state.campaigns.values() if campaign.island == island]
     for campaign in open_here:
         if campaign.ready:
@@ -93,9 +104,29 @@ def _tuning(state: State, step: int, island: int, parent: int, dimensions: Dimen
                 start=_start(state, campaign.parent),
                 incumbent=_incumbent(state, campaign.parent),
             )
-    if open_here or dimensions(state.members[parent].program or "") == 0:
+    parent = None if open_here else _worth_tuning(state, island, elite, rng)
+    if parent is None or dimensions(state.members[parent].program or "") == 0:
         return None
     return _open_campaign(state, step, island, parent, dimensions)
+
+
+def _worth_tuning(state: State, island: int, elite: int, rng: np.random.Generator) -> int | None:
+    """Whose constants to tune: half the time the best new structure, since it must be tuned before it can beat what was.
+
+    Else the elite that was drawn, but seldom one that has been tuned already.
+    """
+    untuned = [
+        member
+        for number in range(max(0, state.committed - RECENT), state.committed)
+        if (member := state.members[number]).fitness is not None
+        and member.island == island
+        and member.arm in NEW_STRUCTURES
+        and number not in state.tuned
+    ]
+    if untuned and rng.random() < TUNE_NEW:
+        return max(untuned, key=lambda member: (member.fitness or (), -member.step)).step
+    again = elite in state.tuned or state.members[elite].arm == "tune"
+    return None if again and rng.random() > TUNE_AGAIN else elite
 
 
 def _open_campaign(state: State, step: int, island: int, parent: int, dimensions: Dimensions) -> Planned:

@@ -58,6 +58,7 @@ class State:
     pending: dict[int, Pending] = field(default_factory=dict)
     seen: dict[str, int] = field(default_factory=dict)
     campaigns: dict[int, Campaign] = field(default_factory=dict)
+    tuned: set[int] = field(default_factory=set)
     best: int | None = None
     improvements: list[Improvement] = field(default_factory=list)
     refusals: dict[str, int] = field(default_factory=dict)
@@ -177,6 +178,7 @@ def _plan(state: State, body: Planned) -> str:
         return f"step {body.step} was planned from steps that are not known: {missing}"
     if body.campaign is not None:
         if body.campaign == body.step and body.parents and body.dimensions > 0:
+            state.tuned.add(body.parents[0])
             state.campaigns[body.step] = Campaign(body.step, body.island, body.parents[0], body.dimensions)
         if body.campaign not in state.campaigns:
             return f"step {body.step} was planned for campaign {body.campaign}, which is not open"
@@ -292,10 +294,12 @@ def _settle(state: State, member: Member) -> tuple[float, bool]:
     parent = state.members[member.parents[0]].fitness if member.parents else None
     before = island.rank(parent) if parent is not None else 0.0
     after = island.rank(member.fitness)
-    gain = max(0.0, after**GAIN_POWER - before**GAIN_POWER) if member.parents else 0.0
     elite = Elite(member.step, member.fitness, member.descriptors)
-    for target in state.islands if member.arm == "seed" else [island]:
-        target.offer(elite, now=state.committed)
+    kept = [
+        target.offer(elite, now=state.committed) for target in (state.islands if member.arm == "seed" else [island])
+    ]
+    # Only what the archive keeps is a gain: else many near-copies of one improvement would be paid as often.
+    gain = max(0.0, after**GAIN_POWER - before**GAIN_POWER) if member.parents and kept[0] else 0.0
     improved = _crown(state, member)
     return gain + GAIN_OF_A_NEW_BEST * improved, improved
 

@@ -39,8 +39,8 @@ REMEMBERED = 32
 
 
 def campaign_length(dimensions: int) -> int:
-    """Return the turns of a campaign: 10 generations and two more per dimension, 50 at most."""
-    return popsize(dimensions) * min(10 + 2 * dimensions, 50)
+    """Return the turns of a campaign: 30 generations and four more per dimension, 100 at most. Few campaigns last as long."""
+    return popsize(dimensions) * min(30 + 4 * dimensions, 100)
 
 
 def method(program: Program) -> Literal["cmaes", "tpe"]:
