@@ -15,7 +15,14 @@ number of workers or their speed.
 The names that a problem's `evaluate.py` and `polish.py` need are here.
 """
 
-from quiltwork.evolve.polish import Nlp
-from quiltwork.evolve.score import Certificate, InvalidScore, Score
+import os
+
+# Before numpy loads: the last bits of linear algebra depend on the number of threads, and equal seeds must give equal
+# histories; workers keep the cores busy anyway.
+for _library in ("OPENBLAS", "OMP", "MKL"):
+    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
+
+from quiltwork.evolve.polish import Nlp  # noqa: E402
+from quiltwork.evolve.score import Certificate, InvalidScore, Score  # noqa: E402
 
 __all__ = ["Certificate", "InvalidScore", "Nlp", "Score"]

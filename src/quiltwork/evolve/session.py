@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -100,12 +101,15 @@ def drive(
         for entry in session.run.writer.append(Resumed(version=__version__, budget=str(budget))):
             apply(state, entry)
     pool = open_workers(workers)
+    gc.collect()
+    gc.freeze()  # a run of many programs is not walked again and again for garbage that it does not hold
     try:
         driver = Driver(session.run, session.problem, state, pool, trust=trust)
         if watch is not None:
             watch(driver)
         return asyncio.run(driver.drive())
     finally:
+        gc.unfreeze()
         pool.close()
 
 
