@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -15,7 +17,7 @@ import msgspec
 import pytest
 
 import quiltwork
-from quiltwork.sandbox import CandidateFailed, Jail, JailUnavailable, Limits, open_jail, syscalls, view
+from quiltwork.sandbox import CandidateFailed, Jail, JailUnavailable, Limits, Session, open_jail, syscalls, view, zygote
 from quiltwork.sandbox.jail import _ways
 from quiltwork.sandbox.machine import namespace_obstacles
 from quiltwork.sandbox.server import Server
@@ -254,3 +256,55 @@ def test_it_works_for_an_ordinary_user(jail, tmp_path_factory):
 def _is_new_enough(python: Path) -> bool:
     version = subprocess.run([python, "-c", "import sys; print(*sys.version_info[:2])"], capture_output=True, text=True)
     return version.stdout.split() == [str(part) for part in sys.version_info[:2]]
+
+
+def test_lower_limits_of_the_machine_are_kept_and_do_no_harm(jail):
+    script = """
+        import resource
+        from quiltwork.sandbox import Limits, open_jail
+        resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+        resource.setrlimit(resource.RLIMIT_CPU, (500, 500))
+        with open_jail(preload=()) as jail:
+            with jail.start({"p.py": "import resource\\ndef act(): return resource.getrlimit(resource.RLIMIT_NOFILE)[1]"},
+                            "p.py", Limits(wall_s=120.0, cpu_s=1000.0), 0) as session:
+                print(session.call("act"))
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=240)
+    assert done.stdout == "100\n", done.stderr
+
+
+def test_a_machine_that_is_out_of_namespaces_is_not_the_programs_fault():
+    ours, theirs = socket.socketpair()
+    lifeline, their_lifeline = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    their_lifeline.send(zygote.STATUS.pack(b"f", errno.ENOSPC, 0.0))
+    theirs.close()
+    their_lifeline.close()
+    session = Session(ours, lifeline, os.memfd_create("output"), PATIENT, b"", jail=None)
+    with session, pytest.raises(JailUnavailable, match="No space left"):
+        session.call("act")
+
+
+def test_an_interrupt_of_the_whole_group_does_not_reach_the_jail(jail):
+    script = """
+        import os, signal
+        from quiltwork.sandbox import Limits, open_jail
+        signal.signal(signal.SIGINT, lambda *_: None)
+        for trust in (False, True):
+            with open_jail(trust=trust, preload=()) as jail:
+                first = jail.server_pid
+                with jail.start({"p.py": "def act(): return 42"}, "p.py", Limits(wall_s=120.0), 0) as session:
+                    os.killpg(0, signal.SIGINT)
+                    assert session.call("act") == 42
+                    os.killpg(0, signal.SIGINT)
+                    assert session.call("act") == 42
+                assert jail.server_pid == first
+        print("undisturbed")
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        start_new_session=True,
+    )
+    assert done.stdout == "undisturbed\n", done.stderr

@@ -42,6 +42,16 @@ BROKEN: Final = 70
 """Exit status of a process that could not become a candidate."""
 
 
+_most: dict[int, int] = {}
+"""The hard limits that the server was started under, where there are any."""
+
+
+def _remember(kind: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    if hard != resource.RLIM_INFINITY:
+        _most[kind] = hard
+
+
 class SessionLimits:
     """The limits that the kernel is told, in bytes, seconds and counts."""
 
@@ -117,7 +127,10 @@ def prepare() -> None:
         (resource.RLIMIT_MSGQUEUE, 0),
         (resource.RLIMIT_SIGPENDING, 64),
     ):
-        resource.setrlimit(kind, (most, most))
+        _remember(kind)
+        _limit(kind, most, most)
+    for kind in (resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC, resource.RLIMIT_CPU, resource.RLIMIT_AS):
+        _remember(kind)
     chance.tie_down()
     for _ in range(_REHEARSALS):
         wire.decode(wire.encode(["ok", [1, 2.0, "three", {"four": [4.0, 5.0]}, None, True]]))
@@ -131,23 +144,31 @@ def settle(session_fd: int, output_fd: int) -> None:
     os.closerange(SESSION_FD + 1, 1_024)
 
 
-def confine(limits: SessionLimits, cell: Cell | None, base_memory: int, seccomp: kernel.Filter) -> None:
-    """Bind this process: namespaces, limits, privileges, and last the filter of system calls. None can be undone."""
-    if cell is not None:
-        cell.enter(limits.tmp)
-    else:
-        os.setpgid(0, 0)
-        kernel.die_with_parent()
+def stay_with_parent() -> None:
+    """Without namespaces: a process group of one's own, which the server can end, and which ends with the server."""
+    os.setpgid(0, 0)
+    kernel.die_with_parent()
+
+
+def confine(limits: SessionLimits, base_memory: int, seccomp: kernel.Filter) -> None:
+    """Bind this process: limits, privileges, and last the filter of system calls. None can be undone."""
     memory = base_memory + limits.memory
     cpu = math.ceil(limits.cpu_s)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limits.tmp, limits.tmp))
-    resource.setrlimit(resource.RLIMIT_NPROC, (_TASKS + limits.processes, _TASKS + limits.processes))
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory + _RESERVE))
+    tasks = _TASKS + limits.processes
+    _limit(resource.RLIMIT_FSIZE, limits.tmp, limits.tmp)
+    _limit(resource.RLIMIT_NPROC, tasks, tasks)
+    _limit(resource.RLIMIT_CPU, cpu, cpu + 1)
+    _limit(resource.RLIMIT_AS, memory, memory + _RESERVE)
     kernel.hide_memory()
     kernel.drop_capabilities()
     kernel.no_new_privileges()
     seccomp.install()
+
+
+def _limit(kind: int, soft: int, hard: int) -> None:
+    """Set a limit, or a lower one where this machine's own is lower."""
+    most = _most.get(kind, hard)
+    resource.setrlimit(kind, (min(soft, most), min(hard, most)))
 
 
 def live(limits: SessionLimits, root: str) -> NoReturn:

@@ -62,7 +62,7 @@ class Server:
                 stderr=self._errors,
                 env=view.environment(jailed=jailed),
                 pass_fds=(theirs.fileno(),),
-                close_fds=True,
+                start_new_session=True,  # Ctrl-C is the driver's to handle, and must not end a program under evaluation
             )
         self._greet(loader.encode())
 

@@ -90,7 +90,7 @@ class Server:
             os.close(lifeline)
         else:
             if running.pid == 0:
-                self._become_candidate(limits, session, output, running.folder)
+                self._become_candidate(limits, (session, lifeline, output), running.folder)
             self._running[lifeline] = running
             self._poll.register(lifeline, select.POLLIN)  # the host writes only when it hangs up
         finally:
@@ -98,21 +98,30 @@ class Server:
             os.close(output)
 
     def _fork_jailed(self) -> Running:
-        init = kernel.Init()
+        init, pid = kernel.Init(), -1
         try:
             init.adopt_children()
             pid = kernel.fork()
-        except OSError:
-            init.end()
-            raise
-        if pid != 0:
-            kernel.enter_pid_namespace(self._own_pids)
+        finally:
+            if pid != 0:
+                kernel.enter_pid_namespace(self._own_pids)
+            if pid < 0:
+                init.end()
         return Running(pid, init, f"{PRIVATE}/program")
 
-    def _become_candidate(self, limits: inmate.SessionLimits, session: int, output: int, folder: str) -> NoReturn:
+    def _become_candidate(self, limits: inmate.SessionLimits, fds: tuple[int, int, int], folder: str) -> NoReturn:
+        session, lifeline, output = fds
+        try:
+            if self._cell:
+                self._cell.enter(limits.tmp)
+            else:
+                inmate.stay_with_parent()
+        except OSError as error:  # the machine's fault, and said while nobody else can say so
+            _say(lifeline, b"f", error.errno or 0, 0.0)
+            os._exit(inmate.BROKEN)
         try:
             inmate.settle(session, output)
-            inmate.confine(limits, self._cell, self._base_memory, self._filters[1 if limits.processes else 0])
+            inmate.confine(limits, self._base_memory, self._filters[1 if limits.processes else 0])
         except BaseException:  # noqa: BLE001  the first frames of a process: nothing above them could do better
             traceback.print_exc()
             os._exit(inmate.BROKEN)
@@ -143,7 +152,8 @@ class Server:
 def _fork_bare() -> Running:
     import tempfile  # in the jail nothing needs it, and what is not loaded is not copied
 
-    folder = tempfile.mkdtemp(prefix="quiltwork-")
+    in_memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  a folder there is made in no time
+    folder = tempfile.mkdtemp(prefix="quiltwork-", dir=in_memory)
     return Running(kernel.fork(), None, folder)
 
 
