@@ -27,8 +27,10 @@ from tests.gallery.direct import (
     with_block,
 )
 
-CIRCLES = {"circle_packing_26": 26}
-PROBLEMS = {**{name: (n, 3) for name, n in CIRCLES.items()}}
+CIRCLES = {"circle_packing_26": 26, "circle_packing_32": 32}
+RATIOS = {"distance_ratio_16_2d": (16, 2), "distance_ratio_14_3d": (14, 3)}
+HEILBRONN = "heilbronn_triangle_11"
+PROBLEMS = {**{name: (n, 3) for name, n in CIRCLES.items()}, **RATIOS, HEILBRONN: (11, 2)}
 """Problem -> rows and columns of its construction."""
 
 BLOCKS = [
@@ -48,7 +50,7 @@ def metric(score: Score) -> float:
 
 
 def sign(problem: str) -> float:
-    return 1.0 if problem in (*CIRCLES, "heilbronn_triangle_11") else -1.0
+    return 1.0 if problem in (*CIRCLES, HEILBRONN) else -1.0
 
 
 def polished(problem: str) -> Any:
@@ -260,3 +262,113 @@ def test_check_refuses_circles_that_overlap_by_less_than_a_float_can_show(proble
     answer = check_file(problem, path)
     assert answer.returncode == 1
     assert "overlap" in answer.stderr
+
+
+# --- distances ------------------------------------------------------------------------------------------------------
+
+
+def lattice(problem: str) -> list[list[float]]:
+    """Points of the square or cubic lattice, nearest to the middle of a cell first."""
+    n, dimension = RATIOS[problem]
+    cells = np.stack(np.meshgrid(*[np.arange(-2, 4)] * dimension), axis=-1).reshape(-1, dimension)
+    order = np.argsort(((cells - 0.5) ** 2).sum(axis=1), kind="stable")
+    return cells[order[:n]].astype(float).tolist()
+
+
+def test_sixteen_points_of_the_square_lattice_have_ratio_squared_eighteen() -> None:
+    score = judge("distance_ratio_16_2d", [[float(i), float(j)] for i in range(4) for j in range(4)])
+    assert score.metrics == {"ratio_squared": 18.0}
+    assert score.descriptors == {"shortest": 24.0, "longest": 2.0}
+
+
+@pytest.mark.parametrize("problem", RATIOS)
+@pytest.mark.parametrize("scale", [2.0**-300, 1.0, 2.0**15])
+def test_a_ratio_does_not_change_with_the_scale(problem: str, scale: float) -> None:
+    points = np.array(lattice(problem))
+    assert judge(problem, points * scale).metrics == judge(problem, points).metrics
+
+
+@pytest.mark.parametrize("problem", RATIOS)
+def test_a_ratio_is_rounded_up_and_never_down(problem: str) -> None:
+    points = lattice(problem)
+    points[0][0] += 1e-16 + 1e-3
+    exact = [[Fraction(value) for value in point] for point in points]
+    squares = [sum((a - b) ** 2 for a, b in zip(p, q, strict=True)) for i, p in enumerate(exact) for q in exact[:i]]
+    ratio, said = max(squares) / min(squares), Fraction(metric(judge(problem, points)))
+    assert ratio <= said < ratio * (1 + Fraction(1, 2**51))
+
+
+@pytest.mark.parametrize("problem", RATIOS)
+@pytest.mark.parametrize("apart", [0.0, 1e-300, 1e-5])
+def test_points_that_coincide_are_refused(problem: str, apart: float) -> None:
+    points = lattice(problem)
+    points[5] = points[2].copy()
+    points[5][0] += apart
+    with pytest.raises(InvalidScore, match="points 2 and 5 coincide"):
+        judge(problem, points)
+
+
+@pytest.mark.parametrize("problem", RATIOS)
+def test_points_at_the_end_of_the_world_are_refused(problem: str) -> None:
+    with pytest.raises(InvalidScore, match="beyond a million"):
+        judge(problem, np.array(lattice(problem)) * 1e200)
+
+
+# --- Heilbronn ------------------------------------------------------------------------------------------------------
+
+
+def parabola() -> list[list[float]]:
+    """Eleven points on a parabola, no three on a line: a triangle's area is the product of its differences in k, by 2**-13."""
+    return [[k / 32, k * k / 256] for k in range(11)]
+
+
+def test_points_of_a_parabola_have_the_area_that_vandermonde_says() -> None:
+    score = judge(HEILBRONN, parabola())
+    assert score.metrics == {"smallest_area": 2 * 2.0**-13}
+    assert score.descriptors == {"on_sides": 1.0, "hull": 11.0}
+
+
+def test_three_points_on_a_line_span_nothing() -> None:
+    points = parabola()
+    points[4] = [(points[3][0] + points[5][0]) / 2, (points[3][1] + points[5][1]) / 2]
+    assert judge(HEILBRONN, points).metrics == {"smallest_area": 0.0}
+
+
+def test_a_point_that_only_floats_see_on_the_side_is_moved_onto_it() -> None:
+    points = parabola()
+    points[10] = [0.1, 0.9]
+    assert 0.1 + 0.9 == 1.0
+    assert Fraction(0.1) + Fraction(0.9) > 1
+    u, v = judge(HEILBRONN, points).construction[10]
+    assert Fraction(u) + Fraction(v) <= 1
+    assert (u, v) == pytest.approx((0.1, 0.9), abs=1e-15)
+
+
+@pytest.mark.parametrize("slip", [1e-17, 1e-12, 1e-7])
+def test_a_point_that_slipped_out_is_put_back(slip: float) -> None:
+    points = parabola()
+    points[0] = [-slip, -slip]
+    points[10] = [0.25 + slip, math.nextafter(0.75, 1.0)]
+    (u, v), origin = (judge(HEILBRONN, points).construction[k] for k in (10, 0))
+    assert origin == [0.0, 0.0]
+    assert Fraction(u) + Fraction(v) <= 1
+    assert abs(u + v - 1) < 1e-15
+
+
+@pytest.mark.parametrize("point", [[0.5, 0.500002], [-0.1, 0.5], [0.3, -1e-5], [1e300, 0.0]])
+def test_a_point_outside_is_refused(point: list[float]) -> None:
+    points = parabola()
+    points[7] = point
+    with pytest.raises(InvalidScore, match=r"point 7 .* is outside the triangle"):
+        judge(HEILBRONN, points)
+
+
+def test_check_refuses_a_point_that_is_outside_by_less_than_a_float_can_show(tmp_path: Path) -> None:
+    path = tmp_path / "certificate.json"
+    write_certificate(module(HEILBRONN, "evaluate").certify(parabola()), path)
+    document = json.loads(path.read_text())
+    document["data"]["points"][0][0] = str(Fraction(-1, 10**40))
+    path.write_text(json.dumps(document))
+    answer = check_file(HEILBRONN, path)
+    assert answer.returncode == 1
+    assert "outside" in answer.stderr

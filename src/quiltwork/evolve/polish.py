@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quiltwork.evolve.score import Data
-from quiltwork.evolve.slp import Local, improve, tighten
+from quiltwork.evolve.slp import Local, improve, order, tighten
 
 Vector = NDArray[np.float64]
 Rng = np.random.Generator
@@ -53,12 +53,18 @@ class Nlp:
     """One move or several by name, that leave a local minimum. Without it: `default_moves`."""
     radius: float = 0.1
     """How far, in each unknown, a first linear model may be believed: a tenth of the construction's size, say."""
+    scale: Vector | None = None
+    """Units of the unknowns (n,), where `radius` does not suit them all: large for one that only bounds the others."""
     hops: int = 30
     """Local searches per proposal; choose it such that they take about half a second together."""
 
     def box(self, n: int) -> tuple[Vector, Vector]:
         """The bounds, infinite where there are none."""
         return self.bounds if self.bounds is not None else (np.full(n, -np.inf), np.full(n, np.inf))
+
+    def scales(self, n: int) -> Vector:
+        """The units of the unknowns."""
+        return self.scale if self.scale is not None else np.ones(n)
 
     def clip(self, x: Vector) -> Vector:
         """The nearest point within the bounds."""
@@ -128,7 +134,7 @@ def default_moves(nlp: Nlp) -> Mapping[str, Move]:
 
 
 def _descend_from_random(nlp: Nlp, rng: Rng) -> Local:
-    return min((improve(nlp, nlp.random(rng)) for _ in range(FRESH_STARTS)), key=_order)
+    return min((improve(nlp, nlp.random(rng)) for _ in range(FRESH_STARTS)), key=order)
 
 
 def _hop(nlp: Nlp, base: Local, rng: Rng) -> tuple[Local, Local | None, list[str]]:
@@ -148,12 +154,9 @@ def _hop(nlp: Nlp, base: Local, rng: Rng) -> tuple[Local, Local | None, list[str
     return best, other, names
 
 
-def _order(local: Local) -> tuple[bool, float]:
-    return not local.feasible, local.value
-
-
 def _found(nlp: Nlp, local: Local, words: list[str], reached: float | None) -> Found:
     """The tightened point, with a note such as "polish: refill, jiggle, +1.2e-4"."""
-    final = tighten(nlp, local.x)
+    tightened = tighten(nlp, local.x)
+    final = tightened if tightened.feasible else local
     gain = f"reached {final.value:.9g}" if reached is None else f"{reached - final.value:+.1e}"
     return Found(final.x, final.value, f"polish: {', '.join([*words, gain])}")

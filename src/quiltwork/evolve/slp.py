@@ -24,13 +24,26 @@ Vector = NDArray[np.float64]
 FEASIBLE = 1e-9
 """Largest violation of a constraint that still counts as rounding; evaluators have none of it and repair what is left."""
 
+ROUNDING = 1e-14
+"""A violation that small may come from computing the constraint: to chase it is to chase noise."""
+
 SETTLED = 1e-11
 """Predicted gain, relative to the objective, below which a descent ends: enough to tell basins apart."""
 
 LAST_DIGIT = 1e-15
 """The same where the last digit counts."""
 
-SMALLEST_RADIUS = 1e-9
+ELASTIC = 100.0
+"""Price of a violation inside a linear program, in units of the gradient: high, so that it is paid only when it must be."""
+
+OVER_THE_MULTIPLIERS = 1.2
+"""Price of a violation when a step is judged, in units of the sum of the multipliers: just enough for an exact penalty.
+A higher one makes curved constraints impassable, since every step along a tangent leaves them a little."""
+
+WORTH_A_STEP = 0.05
+"""Share of the promised gain that a step must keep to be taken."""
+
+SMALLEST_RADIUS = 1e-10
 """Trust radius at which steps drown in rounding."""
 
 HOPE = 5.0
@@ -38,6 +51,9 @@ HOPE = 5.0
 
 PATIENCE = 3
 """Steps before a start can be unpromising."""
+
+HIGHS = {"presolve": False, "primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+"""Tolerances as tight as the solver takes them; presolve costs more than it saves on a hundred rows."""
 
 SLSQP_UNKNOWNS = 160
 """SLSQP factorises dense matrices: beyond this many unknowns a finish would take seconds."""
@@ -58,7 +74,16 @@ class Local:
         return self.violation <= FEASIBLE
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A step (n,), the violation that the linear model expects after it, and what violation costs per unit."""
+
+    move: Vector
+    violation: float
+    price: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Point:
     """An iterate with its first derivatives: gradient (n,), constraint values (m,), Jacobian (m, n)."""
 
@@ -80,35 +105,39 @@ def improve(nlp: Nlp, x: Vector, *, steps: int = 40, hopeless_above: float = np.
     """
     if nlp.constraints is None:
         return _lbfgs(nlp, x, steps)
-    here = _look(nlp, nlp.clip(x))
-    radius, penalty, converged = nlp.radius, 10.0 * (1.0 + float(np.abs(here.gradient).sum())), False
+    here, radius, converged = _look(nlp, nlp.clip(x)), nlp.radius, False
+    scale = nlp.scales(len(here.x))
     for step in range(steps):
-        move, slack = _linear_program(nlp, here, radius, penalty)
-        if move is None:
+        plan = _linear_program(nlp, here, radius, scale)
+        if plan is None:
             radius /= 4.0
             continue
-        predicted = penalty * (here.violation - slack) - float(np.sum(here.gradient * move))
+        predicted = plan.price * (here.violation - plan.violation) - float(np.sum(here.gradient * plan.move))
         converged = predicted <= SETTLED * (1.0 + abs(here.value))
         if predicted <= settled * (1.0 + abs(here.value)):
             break
-        there = _look(nlp, nlp.clip(here.x + move))
-        gained = here.value - there.value + penalty * (here.violation - there.violation)
-        length = float(np.abs(move).max())
-        if gained > 0.05 * predicted:
+        there = _look(nlp, nlp.clip(here.x + plan.move))
+        gained = here.value - there.value + plan.price * (here.violation - there.violation)
+        length = float(np.abs(plan.move / scale).max())
+        if gained > WORTH_A_STEP * predicted:
             here = there
-            if gained < 0.5 * predicted:
-                radius = 0.6 * length
-            elif length > 0.99 * radius:
-                radius *= 1.0 if gained < 0.9 * predicted else 2.0
-        else:
-            radius = 0.3 * length
-        if slack > FEASIBLE:
-            penalty *= 4.0
-        if radius < SMALLEST_RADIUS:
+        radius = _next_radius(radius, length, gained / predicted)
+        if radius < SMALLEST_RADIUS or (converged and gained <= 0.0 and here.violation < ROUNDING):
             break
         if step >= PATIENCE and here.value - HOPE * max(gained, 0.0) > hopeless_above:
             break
     return Local(here.x, here.value, here.violation, converged)
+
+
+def _next_radius(radius: float, length: float, agreement: float) -> float:
+    """The trust radius after a step of some length, whose gain was `agreement` times what the linear model promised."""
+    if agreement <= WORTH_A_STEP:
+        return 0.3 * length
+    if agreement < 0.5:
+        return 0.6 * length
+    if length < 0.99 * radius:
+        return min(radius, 10.0 * length)
+    return 2.0 * radius if agreement > 0.9 else radius
 
 
 def tighten(nlp: Nlp, x: Vector) -> Local:
@@ -117,7 +146,12 @@ def tighten(nlp: Nlp, x: Vector) -> Local:
     if nlp.constraints is None or found.converged or len(x) > SLSQP_UNKNOWNS:
         return found
     finished = improve(nlp, _slsqp(nlp, found.x), steps=20, settled=LAST_DIGIT)
-    return min((found, finished), key=lambda local: (not local.feasible, local.value))
+    return finished if finished.feasible and finished.value < found.value + FEASIBLE else found
+
+
+def order(local: Local) -> tuple[bool, float]:
+    """Better ones first: what is feasible before what is not."""
+    return not local.feasible, local.value
 
 
 def _look(nlp: Nlp, x: Vector) -> _Point:
@@ -127,42 +161,49 @@ def _look(nlp: Nlp, x: Vector) -> _Point:
     return _Point(x, float(value), gradient, slack, jacobian)
 
 
-def _linear_program(nlp: Nlp, here: _Point, radius: float, penalty: float) -> tuple[Vector | None, float]:
-    """The best step in the box of `radius` by first derivatives, and the violation that it predicts to remain.
+def _linear_program(nlp: Nlp, here: _Point, radius: float, scale: Vector) -> _Plan | None:
+    """The best step within the trust region by first derivatives; None where the program cannot be solved.
 
-    Rows that cannot become active in the box are left out. One elastic column keeps the program feasible.
+    Everything is measured in radii, so that the solver's tolerances shrink with the steps. Rows that cannot become active in
+    the region are left out. One elastic column keeps the program feasible.
     """
     from scipy import optimize
 
-    linprog: Any = optimize.linprog  # as with `minimize` below
-    near = here.slack < radius * np.abs(here.jacobian).sum(axis=1)
-    rows = here.jacobian[near]
-    matrix = np.empty((len(rows), len(here.x) + 1))
-    matrix[:, :-1] = -rows
-    matrix[:, -1] = -1.0
-    bounds = np.empty((len(here.x) + 1, 2))
-    lower, upper = nlp.box(len(here.x))
-    bounds[:-1, 0] = np.maximum(lower - here.x, -radius)
-    bounds[:-1, 1] = np.minimum(upper - here.x, radius)
-    bounds[-1] = 0.0, np.inf
-    costs = np.append(here.gradient, penalty)
+    linprog: Any = optimize.linprog  # its stubs know fewer calls than it takes
+    n = len(here.x)
+    slopes, slack = here.jacobian * scale, here.slack / radius
+    near = slack < np.abs(slopes).sum(axis=1)
+    matrix = np.full((int(near.sum()), n + 1), -1.0)
+    matrix[:, :n] = -slopes[near]
+    lower, upper = nlp.box(n)
+    bounds = np.empty((n + 1, 2))
+    bounds[:n, 0] = np.maximum((lower - here.x) / (radius * scale), -1.0)
+    bounds[:n, 1] = np.minimum((upper - here.x) / (radius * scale), 1.0)
+    bounds[n] = 0.0, np.inf
+    elastic = ELASTIC * (1.0 + float(np.abs(here.gradient).sum()))
     solved = linprog(
-        costs, A_ub=matrix, b_ub=here.slack[near], bounds=bounds, method="highs-ds", options={"presolve": False}
+        np.append(here.gradient * scale, elastic),
+        A_ub=matrix,
+        b_ub=slack[near],
+        bounds=bounds,
+        method="highs-ds",
+        options=HIGHS,
     )
     if solved.x is None or solved.status != 0:
-        return None, 0.0
-    return solved.x[:-1], max(0.0, float(solved.x[-1]))
+        return None
+    price = OVER_THE_MULTIPLIERS * float(np.abs(solved.ineqlin.marginals).sum())
+    return _Plan(solved.x[:n] * radius * scale, max(0.0, float(solved.x[n]) * radius), price)
 
 
 def _slsqp(nlp: Nlp, x: Vector) -> Vector:
     """Sequential least squares (Kraft 1988) on the constraints that are near at `x`; where it fails, `x`."""
     from scipy import optimize
 
-    minimize: Any = optimize.minimize  # its stubs know fewer calls than it takes
+    minimize: Any = optimize.minimize
     assert nlp.constraints is not None
     constraints: Callable[[Vector], tuple[Vector, Vector]] = nlp.constraints
     slack, jacobian = constraints(x)
-    near = slack < 0.05 * nlp.radius * np.abs(jacobian).sum(axis=1)
+    near = slack < 0.05 * nlp.radius * (np.abs(jacobian) * nlp.scales(len(x))).sum(axis=1)
     lower, upper = nlp.box(len(x))
     result = minimize(
         lambda z: nlp.objective(z)[0],
@@ -181,7 +222,7 @@ def _slsqp(nlp: Nlp, x: Vector) -> Vector:
 def _lbfgs(nlp: Nlp, x: Vector, steps: int) -> Local:
     from scipy import optimize
 
-    minimize: Any = optimize.minimize  # its stubs know fewer calls than it takes
+    minimize: Any = optimize.minimize
     lower, upper = nlp.box(len(x))
     result = minimize(
         lambda z: nlp.objective(z)[0],
