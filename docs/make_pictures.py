@@ -15,9 +15,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from quiltwork.evolve.panel_parts import Pace, frame
+from quiltwork.evolve.display.panel_parts import Pace, frame
+from quiltwork.evolve.display.snapshot import snapshot
 from quiltwork.evolve.session import opened
-from quiltwork.evolve.snapshot import snapshot
 
 IMAGES = Path(__file__).parent / "images"
 WIDTH, HEIGHT = 110, 34

@@ -98,8 +98,8 @@ def resume(
 @app.command(epilog="Example: quiltwork evolve status runs/circles --json")
 def status(path: RunFolder, json: AsJson = False) -> None:
     """Say where a run stands; it may be running meanwhile."""
-    from quiltwork.evolve.panel import final_table
-    from quiltwork.evolve.snapshot import snapshot
+    from quiltwork.evolve.display.panel import final_table
+    from quiltwork.evolve.display.snapshot import snapshot
 
     with _opened(path, drive=False) as session:
         view = snapshot(session.state, session.problem)
@@ -227,9 +227,9 @@ def certify(
 
 def _drive(path: Path, *, workers: int, trust: bool, json: bool, more: str | None) -> None:
     from quiltwork.evolve.budget import parse_budget
-    from quiltwork.evolve.panel import Panel, final_table
+    from quiltwork.evolve.display.panel import Panel, final_table
+    from quiltwork.evolve.display.snapshot import snapshot
     from quiltwork.evolve.session import drive
-    from quiltwork.evolve.snapshot import snapshot
     from quiltwork.evolve.verdict import judge
 
     with _opened(path, drive=True) as session:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from quiltwork.evolve.display.snapshot import ArmView, BestView, BudgetView, CurvePoint, EventView, KnownView, Snapshot
 from quiltwork.evolve.report.data import (
     ArchiveView,
     Artifact,
@@ -15,7 +16,6 @@ from quiltwork.evolve.report.data import (
     ProgramView,
     ReportData,
 )
-from quiltwork.evolve.snapshot import ArmView, BestView, BudgetView, CurvePoint, EventView, KnownView, Snapshot
 
 EMPTY = ReportData(Snapshot(problem="p", metric="m", maximize=True, seed=0, budget=BudgetView("evals", 10.0, 0.0)))
 ARMS = ("compose", "mutate", "polish")

@@ -3,11 +3,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quiltwork.evolve.display.snapshot import CurvePoint, KnownView
 from quiltwork.evolve.report.data import ArchiveView, Axis, EliteView, IslandMap
 from quiltwork.evolve.report.diffs import MOST_COMPARED, MOST_LINES, changed, diff
 from quiltwork.evolve.report.maps import archive_maps, voronoi_cells
 from quiltwork.evolve.report.svg import MOST_DOTS, Dot, best_curve, nice_step, power_of_ten, shares_over_time, thinned
-from quiltwork.evolve.snapshot import CurvePoint, KnownView
 from tests.evolve.report.samples import run
 
 odd = st.floats() | st.sampled_from([0.0, 1e300, -1e300, 1e-300])

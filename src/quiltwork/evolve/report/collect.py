@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from quiltwork.evolve.archives import CvtArchive
+from quiltwork.evolve.display.snapshot import snapshot
 from quiltwork.evolve.library import Library
 from quiltwork.evolve.report.data import (
     ArchiveView,
@@ -21,7 +22,6 @@ from quiltwork.evolve.report.data import (
 )
 from quiltwork.evolve.report.page import ARTIFACT_BUDGET, MANY, MOST_ARTIFACT_BYTES, lineage
 from quiltwork.evolve.session import Session
-from quiltwork.evolve.snapshot import snapshot
 from quiltwork.evolve.state import State, apply
 from quiltwork.keys import short
 

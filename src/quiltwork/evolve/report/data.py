@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from quiltwork.evolve.snapshot import Snapshot
+from quiltwork.evolve.display.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from quiltwork.evolve.display.snapshot import Snapshot
+from quiltwork.evolve.display.wording import aligned, amount, duration, number, reason, say_standing, small, standing
 from quiltwork.evolve.report.data import Artifact, ProgramView, ReportData
 from quiltwork.evolve.report.diffs import DiffLine, changed, diff
 from quiltwork.evolve.report.maps import archive_maps
 from quiltwork.evolve.report.svg import Dot, best_curve, shares_over_time, tag
 from quiltwork.evolve.report.text import plain
-from quiltwork.evolve.snapshot import Snapshot
-from quiltwork.evolve.wording import aligned, amount, duration, number, reason, say_standing, small, standing
 
 if TYPE_CHECKING:
     from jinja2 import Environment

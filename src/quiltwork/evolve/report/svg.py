@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from quiltwork.evolve.gap import GapScale
+from quiltwork.evolve.display.gap import GapScale
+from quiltwork.evolve.display.snapshot import CurvePoint, KnownView
+from quiltwork.evolve.display.wording import amount, number, small
 from quiltwork.evolve.report.text import plain
-from quiltwork.evolve.snapshot import CurvePoint, KnownView
-from quiltwork.evolve.wording import amount, number, small
 
 HEIGHT = 260
 """Pixels of a chart's plot."""

@@ -13,10 +13,20 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from quiltwork.evolve.braille import braille_steps
-from quiltwork.evolve.gap import GapScale
-from quiltwork.evolve.snapshot import Snapshot
-from quiltwork.evolve.wording import aligned, amount, duration, number, one_line, rate, reason, say_standing, standing
+from quiltwork.evolve.display.braille import braille_steps
+from quiltwork.evolve.display.gap import GapScale
+from quiltwork.evolve.display.snapshot import Snapshot
+from quiltwork.evolve.display.wording import (
+    aligned,
+    amount,
+    duration,
+    number,
+    one_line,
+    rate,
+    reason,
+    say_standing,
+    standing,
+)
 
 WIDE = 100
 """Columns from which there is room for two things side by side."""

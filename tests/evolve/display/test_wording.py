@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quiltwork.evolve.wording import (
+from quiltwork.evolve.display.wording import (
     aligned,
     amount,
     duration,

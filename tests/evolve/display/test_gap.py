@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quiltwork.evolve.gap import GapScale
+from quiltwork.evolve.display.gap import GapScale
 
 values = st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=20)
 

@@ -13,8 +13,8 @@ from typing import Protocol, Self
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from quiltwork.evolve.panel_parts import Pace, closing_table, frame, progress_line
-from quiltwork.evolve.snapshot import Snapshot
+from quiltwork.evolve.display.panel_parts import Pace, closing_table, frame, progress_line
+from quiltwork.evolve.display.snapshot import Snapshot
 
 FRAMES_PER_S = 2.0
 """A frame costs some 10 ms of the processor time that a run could have used."""

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from quiltwork.evolve.panel import Panel, final_table
-from quiltwork.evolve.panel_parts import Pace, frame, progress_line
-from quiltwork.evolve.snapshot import (
+from quiltwork.evolve.display.panel import Panel, final_table
+from quiltwork.evolve.display.panel_parts import Pace, frame, progress_line
+from quiltwork.evolve.display.snapshot import (
     ArmView,
     BestView,
     BudgetView,
