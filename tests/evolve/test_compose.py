@@ -3,11 +3,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quiltwork.errors import UserError
+from quiltwork.evolve.building_blocks import check_building_block
 from quiltwork.evolve.novelty import normal_hash
 from quiltwork.evolve.program import Program, within_blocks
 from quiltwork.evolve.proposers import proposer
 from quiltwork.evolve.proposers.base import NothingToPropose
-from quiltwork.evolve.proposers.compose import check_building_block
 from quiltwork.evolve.proposers.splices import find_slot, splice
 from tests.evolve.corpus import make_brief, make_problem, parses
 

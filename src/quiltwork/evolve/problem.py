@@ -18,6 +18,7 @@ import msgspec
 from pydantic import BaseModel, ValidationError
 
 from quiltwork.errors import UserError
+from quiltwork.evolve.building_blocks import check_building_block
 from quiltwork.evolve.config import Known, KnownValue, ProblemConfig
 from quiltwork.evolve.program import Program, blocks
 
@@ -143,8 +144,6 @@ def unpack_bundle(bundle: bytes, folder: Path) -> None:
 
 
 def _read_building_blocks(folder: Path) -> dict[str, dict[str, str]]:
-    from quiltwork.evolve.proposers.compose import check_building_block
-
     found: dict[str, dict[str, str]] = {}
     if not folder.is_dir():
         return found
