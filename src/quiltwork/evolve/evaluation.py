@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from quiltwork.errors import UserError
 from quiltwork.evolve.candidate import Candidate
 from quiltwork.evolve.config import Stage
 from quiltwork.evolve.draws import draw
@@ -66,8 +67,8 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
         outcome = {"verdict": failure.verdict, "detail": failure.detail}
     except InvalidScore as refusal:
         outcome = {"verdict": "invalid", "detail": str(refusal)}
-    except ProblemError:
-        raise
+    except UserError:
+        raise  # a jail that cannot be had, or a problem that is not one, is nobody's program
     except Exception:  # noqa: BLE001  an evaluator that trips over a candidate's data refuses the candidate, not the run
         outcome = {"verdict": "evaluator", "detail": _evaluator_traceback(problem)}
     outcome["detail"] = outcome.get("detail", "")[-DETAIL_LIMIT:]
