@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -31,7 +32,9 @@ def draw_panel(run: Path) -> None:
         pace = Pace(evaluations_per_s=view.evaluations / max(view.wall_s, 1e-9), left_s=0.0)
         console.print(frame(view, pace, width=WIDTH, height=HEIGHT))
     IMAGES.mkdir(exist_ok=True)
-    console.save_svg(str(IMAGES / "panel.svg"), title="quiltwork evolve run")
+    svg = console.export_svg(title="quiltwork evolve run")
+    svg = re.sub(r"@font-face \{.*?\}\s*|<!--.*?-->\s*", "", svg, flags=re.DOTALL)  # a picture that loads nothing
+    (IMAGES / "panel.svg").write_text(svg, "utf-8")
 
 
 def draw_report(run: Path, chromium: str) -> None:
