@@ -308,3 +308,14 @@ def test_an_interrupt_of_the_whole_group_does_not_reach_the_jail(jail):
         start_new_session=True,
     )
     assert done.stdout == "undisturbed\n", done.stderr
+
+
+def test_with_trust_the_folders_of_a_killed_server_are_swept_away_by_the_next(jail):
+    with open_jail(trust=True, preload=()) as first:
+        session = first.start({"program.py": "import os\ndef act(): return os.getcwd()"}, "program.py", PATIENT, 0)
+        folder = Path(session.call("act"))
+        os.kill(first.server_pid, signal.SIGKILL)
+        os.waitpid(first.server_pid, 0)
+        assert folder.exists()
+        with open_jail(trust=True, preload=()):
+            assert not folder.parent.exists()

@@ -21,6 +21,7 @@ import signal
 import socket
 import struct
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
@@ -38,6 +39,7 @@ HUNG_UP: Final = b"?"
 """What the host says on a lifeline before it closes it, if the candidate has closed its channel: is it ending by itself?"""
 READY: Final = b"ready"
 
+_IN_MEMORY: Final = ("/dev/shm", "/tmp", ".")  # noqa: S108  a folder of one's own is made in it
 _ENDING_MS: Final = 1_000
 
 PRIVATE: Final = "/private"
@@ -61,6 +63,7 @@ class Server:
         self._base_memory = _mapped_bytes()
         self._cell = inmate.Cell(PRIVATE, own_ipc=not all(seccomp)) if jailed else None
         self._own_pids = os.open(f"{_proc()}/self/ns/pid", os.O_RDONLY) if jailed else -1
+        self._folders = None if jailed else Folders()
         self._running: dict[int, Running] = {}
         self._poll = select.poll()
 
@@ -74,6 +77,8 @@ class Server:
                 elif not self._accept():
                     for lifeline in [*self._running]:
                         self._clear(lifeline, b"u")
+                    if self._folders is not None:
+                        self._folders.remove()
                     return
 
     def _accept(self) -> bool:
@@ -84,7 +89,7 @@ class Server:
 
     def _start(self, limits: inmate.SessionLimits, session: int, lifeline: int, output: int) -> None:
         try:
-            running = self._fork_jailed() if self._cell else _fork_bare()
+            running = self._fork_jailed() if self._cell else self._fork_bare()
         except OSError as error:
             _say(lifeline, b"f", error.errno or 0, 0.0)
             os.close(lifeline)
@@ -108,6 +113,11 @@ class Server:
             if pid < 0:
                 init.end()
         return Running(pid, init, f"{PRIVATE}/program")
+
+    def _fork_bare(self) -> Running:
+        assert self._folders is not None
+        folder = self._folders.make()
+        return Running(kernel.fork(), None, folder)
 
     def _become_candidate(self, limits: inmate.SessionLimits, fds: tuple[int, int, int], folder: str) -> NoReturn:
         session, lifeline, output = fds
@@ -143,24 +153,50 @@ class Server:
         _, status, usage = os.wait4(running.pid, 0)
         if running.init is not None:
             running.init.end()
-        else:
-            _remove(running.folder)
+        if self._folders is not None:
+            self._folders.remove(running.folder)
         _say(lifeline, kind, status, usage.ru_utime + usage.ru_stime)
         os.close(lifeline)
 
 
-def _fork_bare() -> Running:
-    import tempfile  # in the jail nothing needs it, and what is not loaded is not copied
+class Folders:
+    """Without a tmpfs per session: a folder per session, made and removed by hand, in memory where the machine allows it.
 
-    in_memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  a folder there is made in no time
-    folder = tempfile.mkdtemp(prefix="quiltwork-", dir=in_memory)
-    return Running(kernel.fork(), None, folder)
+    (`tempfile` and `shutil` would do, and bring twenty mappings for every fork to copy.)
+    """
 
+    def __init__(self) -> None:
+        parent = next(path for path in _IN_MEMORY if os.access(path, os.W_OK))
+        self._sweep(parent)
+        self._base = f"{parent}/quiltwork-{os.getpid()}-{time.monotonic_ns()}"
+        os.mkdir(self._base, 0o700)
+        self._count = 0
 
-def _remove(folder: str) -> None:
-    import shutil
+    def _sweep(self, parent: str) -> None:
+        """Remove what servers left behind that were killed."""
+        for name in os.listdir(parent):
+            mark, _, rest = name.partition("-")
+            pid = rest.partition("-")[0]
+            if mark == "quiltwork" and pid.isdigit() and not os.path.exists(f"/proc/{pid}"):
+                self.remove(f"{parent}/{name}")
 
-    shutil.rmtree(folder, ignore_errors=True)
+    def make(self) -> str:
+        """A new folder."""
+        self._count += 1
+        path = f"{self._base}/{self._count}"
+        os.mkdir(path)
+        return path
+
+    def remove(self, path: str = "") -> None:
+        """Remove a folder and all that is in it; by default, all folders."""
+        with suppress(OSError):
+            with os.scandir(path or self._base) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        self.remove(entry.path)
+                    else:
+                        os.unlink(entry.path)
+            os.rmdir(path or self._base)
 
 
 def _ends_by_itself(pid: int) -> bool:
