@@ -17,6 +17,7 @@ ATTEMPTS = 12
 MORE = 0.35
 """Chance of another slot after each, so that blocks that need each other can come together."""
 
+
 class Compose:
     """Other building blocks for one or more of the program's functions."""
 
