@@ -155,8 +155,8 @@ def _hop(nlp: Nlp, base: Local, rng: Rng) -> tuple[Local, Local | None, list[str
 
 
 def _found(nlp: Nlp, local: Local, words: list[str], reached: float | None) -> Found:
-    """The tightened point, with a note such as "polish: refill, jiggle, +1.2e-4"."""
+    """The tightened point, with a note such as "polish: refill, jiggle, +1.2e-04" (what the objective fell by)."""
     tightened = tighten(nlp, local.x)
     final = tightened if tightened.feasible else local
-    gain = f"reached {final.value:.9g}" if reached is None else f"{reached - final.value:+.1e}"
-    return Found(final.x, final.value, f"polish: {', '.join([*words, gain])}")
+    gain = [] if reached is None else [f"{reached - final.value:+.1e}"]
+    return Found(final.x, final.value, f"polish: {', '.join([*dict.fromkeys(words), *gain])}")
