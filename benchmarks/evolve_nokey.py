@@ -49,7 +49,8 @@ def solve(problem: Problem, *, kind: str, seed: int, budget: str, workers: int) 
         path = Path(folder) / "run"
         begin(problem, path, seed=seed, budget=parse_budget(budget), settings={"kind": kind})
         with opened(path, drive=True) as session:
-            drive(session, workers=workers, trust=False)
+            if drive(session, workers=workers, trust=False) != "budget":
+                raise SystemExit("interrupted; --resume goes on with the runs that are left")
             judge(session, trust=False)
             state, metric = session.state, problem.config.metrics[0]
             best = state.members[state.best or 0]
