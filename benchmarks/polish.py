@@ -19,7 +19,8 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
-from quiltwork.evolve.polish import Nlp, same, search
+from quiltwork.evolve.nlp import Nlp
+from quiltwork.evolve.polish import same, search
 
 GALLERY = Path(__file__).resolve().parent.parent / "gallery"
 TARGETS = {

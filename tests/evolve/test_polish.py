@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quiltwork.evolve.polish import Nlp, better, default_moves, same, search
+from quiltwork.evolve.nlp import Nlp, default_moves
+from quiltwork.evolve.polish import better, same, search
 from quiltwork.evolve.problem import Problem
 from quiltwork.evolve.program import Program
 from quiltwork.evolve.proposers.base import Brief, NothingToPropose, Proposal, Specimen

@@ -22,7 +22,7 @@ import os
 for _library in ("OPENBLAS", "OMP", "MKL"):
     os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
-from quiltwork.evolve.polish import Nlp  # noqa: E402
+from quiltwork.evolve.nlp import Nlp  # noqa: E402
 from quiltwork.evolve.score import Certificate, InvalidScore, Score  # noqa: E402
 
 __all__ = ["Certificate", "InvalidScore", "Nlp", "Score"]

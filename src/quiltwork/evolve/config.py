@@ -81,7 +81,7 @@ class ProgramConfig(Config):
 class Construction(Config):
     """The problem carries a construction: programs start from the best one, and `polish.py` may improve it directly.
 
-    `polish.py` in the folder defines `problem() -> Nlp` (see `quiltwork.evolve.polish`), or is absent.
+    `polish.py` in the folder defines `problem() -> Nlp` (see `quiltwork.evolve.nlp`), or is absent.
     """
 
     carried: bool = True

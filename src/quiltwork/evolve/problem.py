@@ -23,7 +23,7 @@ from quiltwork.evolve.config import Known, KnownValue, ProblemConfig
 from quiltwork.evolve.program import Program, blocks
 
 if TYPE_CHECKING:
-    from quiltwork.evolve.polish import Nlp
+    from quiltwork.evolve.nlp import Nlp
 
 BUNDLE_LIMIT_MB = 64
 """A problem travels inside its run; larger data belongs somewhere that the evaluator reads from."""

@@ -11,15 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from quiltwork.evolve.polish import Nlp
-
-Vector = NDArray[np.float64]
+from quiltwork.evolve.nlp import Nlp, Vector
 
 FEASIBLE = 1e-9
 """Largest violation of a constraint that still counts as rounding; evaluators have none of it and repair what is left."""
