@@ -6,4 +6,5 @@ import pytest
 @pytest.fixture(autouse=True)
 def _home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUILTWORK_HOME", str(tmp_path_factory.mktemp("home")))
-    monkeypatch.delenv("COLUMNS", raising=False)  # parallel test workers set it; what is tested is a pipe, which has none
+    # Parallel test workers set it; what is tested is a pipe, which has none.
+    monkeypatch.delenv("COLUMNS", raising=False)
