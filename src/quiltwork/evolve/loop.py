@@ -17,7 +17,7 @@ from quiltwork.evolve.library import Library, payload_for_evaluation
 from quiltwork.evolve.plan import plan
 from quiltwork.evolve.problem import Problem
 from quiltwork.evolve.program import Program
-from quiltwork.evolve.proposers import NAMES, proposer
+from quiltwork.evolve.proposers import NAMES, arms_for, proposer
 from quiltwork.evolve.proposers.base import NothingToPropose, Proposal
 from quiltwork.evolve.state import State, apply
 from quiltwork.log import Body
@@ -271,7 +271,7 @@ def allowed_arms(problem: Problem, state: State) -> tuple[str, ...]:
     """The proposers of a run: those that the settings name, or all, as far as the problem has what they need."""
     assert state.config is not None
     wanted = state.config.search.arms or NAMES
-    allowed = tuple(name for name in wanted if proposer(name).applies_to(problem))
+    allowed = arms_for(problem, wanted)
     if not allowed:
         raise UserError(f"no proposer can work on this problem; search.arms names {', '.join(wanted)}")
     return allowed

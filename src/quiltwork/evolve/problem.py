@@ -8,7 +8,7 @@ import sys
 import tomllib
 import types
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -37,7 +37,10 @@ class ProblemError(UserError):
 
 @dataclass(frozen=True)
 class Problem:
-    """A problem folder, checked. `program` is the seed, `building_blocks` maps slot -> block name -> source text."""
+    """A problem folder, checked. `program` is the seed, `building_blocks` maps slot -> block name -> source text.
+
+    `beside` are text files that lie beside the program in its jail and do not change: helpers, tables.
+    """
 
     path: Path
     config: ProblemConfig
@@ -45,6 +48,7 @@ class Problem:
     known: tuple[KnownValue, ...]
     readme: str
     building_blocks: Mapping[str, Mapping[str, str]]
+    beside: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path) -> Problem:
@@ -60,7 +64,10 @@ class Problem:
             if not (path / needed).exists():
                 raise ProblemError(f"{path / needed}: missing; a problem needs problem.toml, program/ and evaluate.py")
         program = Program.load(path / "program")
-        if config.program.entry not in program.files:
+        beside = dict(Program.load(path / "beside").files) if (path / "beside").is_dir() else {}
+        if twice := sorted(beside.keys() & program.files.keys()):
+            raise ProblemError(f"{path / 'beside' / twice[0]}: program/ has a file of that name too; rename one")
+        if config.program.entry not in program.files and config.program.entry not in beside:
             raise ProblemError(
                 f"{path / 'problem.toml'}: field program.entry: program/ has no file {config.program.entry!r}, "
                 f"only {', '.join(sorted(program.files))}"
@@ -75,6 +82,7 @@ class Problem:
             known=known,
             readme=readme.read_text("utf-8") if readme.is_file() else "",
             building_blocks=_read_building_blocks(path / "blocks"),
+            beside=beside,
         )
 
     @cached_property

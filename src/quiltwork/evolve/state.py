@@ -78,7 +78,7 @@ class State:
 
     def wants_plan(self) -> bool:
         """Whether the next step is to be planned now: there is room in the pipeline and in the budget."""
-        if self.config is None or len(self.pending) >= self.config.search.pipeline:
+        if self.config is None or len(self.pending) >= self.config.pipeline:
             return False
         if self.planned == 0:
             return True
