@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from quiltwork.errors import UserError
-from quiltwork.evolve.problem import Problem, line_of, unpack_bundle
+from quiltwork.evolve.problem import Problem, unpack_bundle
 from quiltwork.evolve.scaffold import write_problem
 
 
@@ -88,11 +88,3 @@ def test_two_problems_with_the_same_file_names_do_not_meet(folder: Path, tmp_pat
     write_problem(tmp_path / "other")
     edit(tmp_path / "other" / "evaluate.py", "/ 40", "/ 50")
     assert Problem.load(folder).evaluator.POINTS != Problem.load(tmp_path / "other").evaluator.POINTS
-
-
-def test_the_line_of_a_field_in_a_table_of_tables_is_found() -> None:
-    text = 'name = "x"\n[[metrics]]\nname = "a"\n[[metrics]]\nname = "b"\n[limits]\nwall_s = 1\n'
-    assert line_of(text, ("metrics", 1, "name")) == 5
-    assert line_of(text, ("limits", "wall_s")) == 7
-    assert line_of(text, ("limits", "nowhere")) == 6
-    assert line_of(text, ("absent",)) == 1

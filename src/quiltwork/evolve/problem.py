@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import importlib
-import re
 import sys
-import tomllib
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import blake3
 import msgspec
-from pydantic import BaseModel, ValidationError
 
 from quiltwork.errors import UserError
 from quiltwork.evolve.building_blocks import check_building_block
 from quiltwork.evolve.config import Known, KnownValue, ProblemConfig
 from quiltwork.evolve.program import Program, blocks
+from quiltwork.toml import read_toml
 
 if TYPE_CHECKING:
     from quiltwork.evolve.nlp import Nlp
 
+GUIDE = "docs/evolve.md"
+
 BUNDLE_LIMIT_MB = 64
 """A problem travels inside its run; larger data belongs somewhere that the evaluator reads from."""
-
-Model = TypeVar("Model", bound=BaseModel)
 
 
 class ProblemError(UserError):
@@ -59,7 +57,7 @@ class Problem:
                 "make one with: quiltwork evolve new DIR" if not path.exists() else "a problem is a folder that has one"
             )
             raise ProblemError(f"{path}: there is no problem.toml here; {hint}")
-        config = _read_toml(path / "problem.toml", ProblemConfig)
+        config = read_toml(path / "problem.toml", ProblemConfig, guide=GUIDE)
         for needed in ("program", "evaluate.py"):
             if not (path / needed).exists():
                 raise ProblemError(f"{path / needed}: missing; a problem needs problem.toml, program/ and evaluate.py")
@@ -73,7 +71,7 @@ class Problem:
                 f"only {', '.join(sorted(program.files))}"
             )
         blocks(program)
-        known = _read_toml(path / "known.toml", Known).known if (path / "known.toml").is_file() else ()
+        known = read_toml(path / "known.toml", Known, guide=GUIDE).known if (path / "known.toml").is_file() else ()
         readme = path / "README.md"
         return cls(
             path=path,
@@ -162,49 +160,3 @@ def _read_building_blocks(folder: Path) -> dict[str, dict[str, str]]:
             check_building_block(slot.name, str(file), source)
             found[slot.name][file.stem] = source
     return found
-
-
-def _read_toml(path: Path, model: type[Model]) -> Model:
-    try:
-        text = path.read_text("utf-8")
-        return model.model_validate(tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ProblemError(f"{path}: not valid TOML: {error}") from error
-    except ValidationError as error:
-        raise ProblemError("\n".join(_describe(path, text, dict(e)) for e in error.errors())) from error
-
-
-def _describe(path: Path, text: str, error: Mapping[str, Any]) -> str:
-    where = ".".join(str(part) for part in error["loc"])
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "extra_forbidden":
-        message = "unknown field; see docs/evolve.md for the fields there are"
-    given = f" (given: {error['input']!r})" if not isinstance(error["input"], dict | list | tuple) else ""
-    return f"{path}:{line_of(text, error['loc'])}: field {where or 'problem'}: {message}{given}"
-
-
-def line_of(text: str, location: Sequence[str | int]) -> int:
-    """The line, from 1, of a TOML field, or of the nearest table above it that is written down.
-
-    The standard library's parser keeps no positions, hence this look at the headers and keys.
-    """
-    wanted = [part for part in location if isinstance(part, str)]
-    indexes = [part for part in location if isinstance(part, int)]
-    best, best_depth = 1, 0
-    table: list[str] = []
-    counts: dict[str, int] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        if header := re.match(r"\s*(\[\[?)\s*([\w.]+)\s*\]", line):
-            table = header[2].split(".")
-            if header[1] == "[[":
-                counts[header[2]] = counts.get(header[2], -1) + 1
-            here = table
-        elif key := re.match(r"\s*([\w.]+)\s*=", line):
-            here = [*table, *key[1].split(".")]
-        else:
-            continue
-        index = counts.get(".".join(table))
-        right_element = index is None or not indexes or index == indexes[0]
-        if right_element and here == wanted[: len(here)] and len(here) > best_depth:
-            best, best_depth = number, len(here)
-    return best

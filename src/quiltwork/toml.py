@@ -1,0 +1,68 @@
+"""Reading what people write: a TOML file checked against a pydantic model, with file, line and field of every mistake."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from quiltwork.errors import UserError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class TomlError(UserError):
+    """A TOML file that cannot be used. The text names the file, the line and the field."""
+
+
+def read_toml(path: Path, model: type[Model], *, guide: str) -> Model:
+    """Read a file. `guide` is the page of the documentation that lists its fields. Raises `TomlError`."""
+    try:
+        text = path.read_text("utf-8")
+        return model.model_validate(tomllib.loads(text))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TomlError(f"{path}: not valid TOML: {error}") from error
+    except ValidationError as error:
+        raise TomlError("\n".join(_describe(path, text, dict(e), guide) for e in error.errors())) from error
+    except OSError as error:
+        raise TomlError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _describe(path: Path, text: str, error: Mapping[str, Any], guide: str) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        message = f"unknown field; see {guide} for the fields there are"
+    given = f" (given: {error['input']!r})" if not isinstance(error["input"], dict | list | tuple) else ""
+    return f"{path}:{line_of(text, error['loc'])}: field {where or path.stem}: {message}{given}"
+
+
+def line_of(text: str, location: Sequence[str | int]) -> int:
+    """The line, from 1, of a TOML field, or of the nearest table above it that is written down.
+
+    The standard library's parser keeps no positions, hence this look at the headers and keys.
+    """
+    wanted = [part for part in location if isinstance(part, str)]
+    indexes = [part for part in location if isinstance(part, int)]
+    best, best_depth = 1, 0
+    table: list[str] = []
+    counts: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*(\[\[?)\s*([\w.]+)\s*\]", line):
+            table = header[2].split(".")
+            if header[1] == "[[":
+                counts[header[2]] = counts.get(header[2], -1) + 1
+            here = table
+        elif key := re.match(r"\s*([\w.]+)\s*=", line):
+            here = [*table, *key[1].split(".")]
+        else:
+            continue
+        index = counts.get(".".join(table))
+        right_element = index is None or not indexes or index == indexes[0]
+        if right_element and here == wanted[: len(here)] and len(here) > best_depth:
+            best, best_depth = number, len(here)
+    return best
