@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json as json_module
 import os
 from datetime import datetime
@@ -24,6 +25,10 @@ app = typer.Typer(
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="the folder of a run, as `quiltwork runs` lists them")]
 ProblemFolder = Annotated[Path, typer.Argument(metavar="DIR", help="the folder of a problem")]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON value for a script to read")]
+Cassette = Annotated[
+    Path | None, typer.Option(help="recorded replies to use instead of asking any model: see `evolve cassette`")
+]
+WorkersOn = Annotated[str, typer.Option(help="where evaluators run: local, ray, or ray:ADDRESS of a cluster")]
 Trust = Annotated[bool, typer.Option("--trust", help="run programs without the jail: only for code that you trust")]
 
 
@@ -57,7 +62,14 @@ def check(folder: ProblemFolder, trust: Trust = False, json: AsJson = False) -> 
 )
 def run(
     folder: ProblemFolder,
-    budget: Annotated[str | None, typer.Option(help="500evals, 120cpu-s, 5cpu-min, 90s, 5min or 2h")] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(help="500evals, 120cpu-s, 90s, 2h, 200ktokens or 1.50usd; several with commas: 500evals,2usd"),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="a model to ask, as `quiltwork models list` names it, or URL#ID; may be given several times"),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="equal seeds and evaluations give equal histories")] = 0,
     workers: Annotated[
         int | None, typer.Option(min=1, max=256, help="worker processes [default: one per core]")
@@ -66,6 +78,8 @@ def run(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="a field of [search], such as kind=random")
     ] = None,
+    cassette: Cassette = None,
+    workers_on: WorkersOn = "local",
     trust: Trust = False,
     json: AsJson = False,
 ) -> None:
@@ -73,12 +87,20 @@ def run(
     from quiltwork.evolve.budget import parse_budget
     from quiltwork.evolve.problem import Problem
     from quiltwork.evolve.session import begin
+    from quiltwork.models.settings import resolve_models
 
     problem = Problem.load(folder)
     path = out or Path("runs") / f"{folder.resolve().name}-{datetime.now():%Y%m%d-%H%M%S}"
     amount = parse_budget(budget) if budget else None
-    begin(problem, path, seed=seed, budget=amount, settings=_settings(settings or []))
-    _drive(path, workers=workers or _default_workers(), trust=trust, json=json, more=None)
+    begin(
+        problem,
+        path,
+        seed=seed,
+        budget=amount,
+        settings=_settings(settings or []),
+        models=resolve_models(model or []),
+    )
+    _drive(path, workers=workers, on=workers_on, trust=trust, json=json, cassette=cassette, more=None)
 
 
 @app.command(epilog="Example: quiltwork evolve resume runs/circles --budget 500evals")
@@ -88,11 +110,27 @@ def resume(
     workers: Annotated[
         int | None, typer.Option(min=1, max=256, help="worker processes [default: one per core]")
     ] = None,
+    cassette: Cassette = None,
+    workers_on: WorkersOn = "local",
     trust: Trust = False,
     json: AsJson = False,
 ) -> None:
     """Take a run up where it was laid down, or where it was killed."""
-    _drive(path, workers=workers or _default_workers(), trust=trust, json=json, more=budget)
+    _drive(path, workers=workers, on=workers_on, trust=trust, json=json, cassette=cassette, more=budget)
+
+
+@app.command(epilog="Example: quiltwork evolve cassette runs/circles --out circles.cassette.jsonl")
+def cassette(
+    path: RunFolder,
+    out: Annotated[Path, typer.Option(help="the file to write")],
+) -> None:
+    """Write the replies of a run's models into a file, with which the same run can be made again offline, bit for bit."""
+    from quiltwork.evolve.recording import replies
+    from quiltwork.models.cassette import save
+
+    with _opened(path, drive=False) as session:
+        count = save(out, replies(session.run))
+    typer.echo(f"wrote {count} replies to {out}; use them with: quiltwork evolve run DIR --cassette {out}")
 
 
 @app.command(epilog="Example: quiltwork evolve status runs/circles --json")
@@ -225,7 +263,16 @@ def certify(
             typer.echo(f"wrote {target}; check it with the problem's check.py")
 
 
-def _drive(path: Path, *, workers: int, trust: bool, json: bool, more: str | None) -> None:
+def _drive(
+    path: Path,
+    *,
+    workers: int | None,
+    on: str,
+    trust: bool,
+    json: bool,
+    cassette: Path | None,
+    more: str | None,
+) -> None:
     from quiltwork.evolve.budget import parse_budget
     from quiltwork.evolve.display.panel import Panel, final_table
     from quiltwork.evolve.display.snapshot import snapshot
@@ -236,9 +283,15 @@ def _drive(path: Path, *, workers: int, trust: bool, json: bool, more: str | Non
         panel = Panel(lambda: snapshot(session.state, session.problem), quiet=json)
         with panel:
             reason = drive(
-                session, workers=workers, trust=trust, more=parse_budget(more) if more else None, watch=panel.watch
+                session,
+                workers=workers or _default_workers(),
+                kind=on,
+                trust=trust,
+                more=parse_budget(more) if more else None,
+                cassette=cassette,
+                watch=panel.watch,
             )
-        if reason != "interrupted":
+        if reason not in ("interrupted", "model"):
             judge(session, trust=trust)
         written = _write_report(session, path / "report.html")
         if json:
@@ -251,6 +304,8 @@ def _drive(path: Path, *, workers: int, trust: bool, json: bool, more: str | Non
         if (step := session.state.best) is not None and (certified := session.state.certified.get(step)):
             console.print(f"certified: {certified.claim}", highlight=False)
         console.print(f"run     {path}\nreport  {written}", highlight=False, soft_wrap=True)
+        if reason == "model":
+            raise UserError(f"{session.trouble}\nNothing is lost; go on with: quiltwork evolve resume {path}")
         if reason == "interrupted":
             console.print(f"interrupted; go on with: quiltwork evolve resume {path}", highlight=False, soft_wrap=True)
 
@@ -280,6 +335,9 @@ def _summary(session: Session) -> dict[str, Any]:
         "budget": str(state.budget),
         "steps": state.committed,
         "evaluations": state.evaluations,
+        "tokens": state.tokens,
+        "usd": round(state.usd, 6),
+        "asked": {name: dataclasses.asdict(asked) for name, asked in sorted(state.asked.items())},
         "cpu_s": round(state.cpu_s, 3),
         "wall_s": round(state.wall_s, 3),
         "best": None if member is None else {"step": member.step, "metrics": member.metrics, "note": member.note},

@@ -243,6 +243,21 @@ class ProblemConfig(Config):
                 raise ValueError(f"{what} must have different names, got {names}")
         return self
 
+    @model_validator(mode="after")
+    def _judges_have_models(self) -> ProblemConfig:
+        names = {model.name for model in self.models}
+        for judge in self.llm.judges:
+            if judge.model and judge.model not in names:
+                raise ValueError(
+                    f"judge {judge.name} asks the model {judge.model!r}; there are {sorted(names) or 'none'}"
+                )
+        return self
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """The metrics that judges add."""
+        return tuple(f"judge.{judge.name}" for judge in self.llm.judges)
+
 
 class KnownValue(Config):
     """A value of the first metric that somebody has reached, with where it is written."""

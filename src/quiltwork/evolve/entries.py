@@ -46,8 +46,9 @@ class Planned(Body, frozen=True):
     """Who proposes at this step, and from what.
 
     `campaign` is the step that opened the tuning of `dimensions` constants that this step is turn `turn` of. `start` is the
-    blob of the construction to start from, `instruction` the number of what a model is told to do, `incumbent` the fitness
-    that a noisy candidate races against, and `host_cpu_s` what the driver itself used since it last said so.
+    blob of the construction to start from, `instruction` the number of what a model is told to do (of `ranking`, the best
+    first, where it is to write a new one), `failures` are refused steps that it is shown, `incumbent` is the fitness that a
+    noisy candidate races against, and `host_cpu_s` what the driver itself used since it last said so.
     """
 
     step: int
@@ -59,6 +60,8 @@ class Planned(Body, frozen=True):
     turn: int = 0
     dimensions: int = 0
     instruction: int | None = None
+    ranking: tuple[int, ...] = ()
+    failures: tuple[int, ...] = ()
     start: str | None = None
     incumbent: float | None = None
     host_cpu_s: float = 0.0
@@ -66,6 +69,7 @@ class Planned(Body, frozen=True):
     def links(self) -> Links:
         """See Body."""
         rests_on = {f"step {step}": "inspiration" for step in self.inspirations}
+        rests_on |= {f"step {step}": "failure that is shown" for step in self.failures}
         if self.campaign is not None and self.campaign != self.step:
             rests_on[f"step {self.campaign}"] = "opened the campaign"
         rests_on |= {f"step {step}": "parent" for step in self.parents}

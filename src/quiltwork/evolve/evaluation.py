@@ -117,7 +117,8 @@ def _run_stages(problem: Problem, payload: Mapping[str, Any], meter: _Meter) -> 
     for stage in problem.config.stages:
         scores = _repeat(problem, payload, meter, stage)
         metrics = _means([_plain(score.metrics) for score in scores])
-        missing = [m.name for m in problem.config.metrics if m.name not in metrics]
+        later = problem.config.judged
+        missing = [m.name for m in problem.config.metrics if m.name not in metrics and m.name not in later]
         if missing:
             raise ProblemError(
                 f"{problem.path / 'evaluate.py'}: stage {stage.name}: the score lacks {', '.join(missing)}, "

@@ -15,7 +15,7 @@ from quiltwork.evolve.member import Member
 from quiltwork.evolve.novelty import measure, normal_hash
 from quiltwork.evolve.problem import Problem
 from quiltwork.evolve.program import Program
-from quiltwork.evolve.proposers.base import Brief, Proposal, Specimen, Turn
+from quiltwork.evolve.proposers.base import Brief, Failure, Proposal, Specimen, Turn
 from quiltwork.evolve.proposers.tune import constants
 from quiltwork.evolve.score import Data
 from quiltwork.evolve.state import State
@@ -63,11 +63,18 @@ class Library:
         texts = {name: blob for name, blob in member.artifacts.items() if name.endswith((".txt", ".md", ".json"))}
         return Specimen(
             program=self.program(member.program),
-            fitness=member.fitness or (),
-            metrics=member.metrics,
+            fitness=self._fitness(member),
+            metrics=member.shown,
             artifacts={name: self.text(blob) for name, blob in texts.items()},
             construction=self.construction(member.construction),
         )
+
+    def _fitness(self, member: Member) -> tuple[float, ...]:
+        """As it was when the program was first measured, like the metrics that are shown."""
+        if member.fitness is None or member.first is None:
+            return member.fitness or ()
+        metrics = self.problem.config.metrics
+        return tuple(member.first[m.name] * (1.0 if m.direction == "maximize" else -1.0) for m in metrics)
 
     def brief(self, state: State, planned: Planned) -> Brief:
         """What a light proposer is told of a planned step."""
@@ -82,7 +89,14 @@ class Library:
             history=[Turn(point, fitness) for point, fitness in campaign.turns] if campaign else (),
             turn=planned.turn,
             campaign_seed=_campaign_seed(state.started.seed, planned.campaign),
+            instruction="" if planned.instruction is None else state.instructions[planned.instruction].text,
+            failures=[self.failure(state.members[step]) for step in planned.failures],
         )
+
+    def failure(self, member: Member) -> Failure:
+        """A refused member as models see it."""
+        assert member.program is not None
+        return Failure(self.program(member.program), member.verdict, member.detail, member.note)
 
     def heavy_brief(self, state: State, planned: Planned) -> dict[str, Any]:
         """The same for a heavy proposer, as data for `evaluation.propose`."""

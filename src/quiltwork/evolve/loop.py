@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -17,10 +17,13 @@ from quiltwork.evolve.library import Library, payload_for_evaluation
 from quiltwork.evolve.plan import plan
 from quiltwork.evolve.problem import Problem
 from quiltwork.evolve.program import Program
-from quiltwork.evolve.proposers import NAMES, arms_for, proposer
-from quiltwork.evolve.proposers.base import NothingToPropose, Proposal
+from quiltwork.evolve.proposers import CONVERSERS, NAMES, arms_for, converser, kind_of, proposer
+from quiltwork.evolve.proposers.base import NotApplicable, NothingToPropose, Proposal
 from quiltwork.evolve.state import State, apply
+from quiltwork.evolve.switchboard import LaidDown, Spent, Switchboard
 from quiltwork.log import Body
+from quiltwork.models import ModelUnavailable, RequestRefused
+from quiltwork.models.base import Models
 from quiltwork.run import Run
 from quiltwork.workers import WorkerDied, Workers, WorkerTimeout
 
@@ -37,6 +40,18 @@ QUEUE_PER_WORKER = 2
 """Calls handed out per worker: one that runs and one that waits, so that no worker idles while the driver thinks."""
 
 
+PAID_GRACE_S = 10.0
+"""How long a run that is being laid down waits for open requests: their answers are paid for. Another Ctrl-C ends the wait."""
+
+
+class Call(NamedTuple):
+    """Work in flight for a step. What `talks` waits for others; what does not keeps a worker busy."""
+
+    step: int
+    started: float
+    talks: bool
+
+
 class SeedProgramFailed(UserError):
     """The program to start from does not pass its own evaluator."""
 
@@ -44,7 +59,16 @@ class SeedProgramFailed(UserError):
 class Driver:
     """One run, driven by this process. `workers` may be of any number and speed: the history does not depend on them."""
 
-    def __init__(self, run: Run, problem: Problem, state: State, workers: Workers, *, trust: bool) -> None:
+    def __init__(
+        self,
+        run: Run,
+        problem: Problem,
+        state: State,
+        workers: Workers,
+        *,
+        trust: bool,
+        models: Models | None = None,
+    ) -> None:
         self.run = run
         self.problem = problem
         self.state = state
@@ -52,7 +76,10 @@ class Driver:
         self.trust = trust
         self.library = Library(run.blobs, problem)
         self.arms = allowed_arms(problem, state)
-        self._calls: dict[asyncio.Task[tuple[Body, ...]], tuple[int, float]] = {}
+        self.switchboard = Switchboard(state, run.blobs, models, self.record, problem.config)
+        self.trouble = ""
+        """Why a model could not be asked, where that ended the drive."""
+        self._calls: dict[asyncio.Task[tuple[Body, ...]], Call] = {}
         self._called: set[int] = set()
         self._stop_asked = ""
         self._wake = asyncio.Event()
@@ -61,6 +88,7 @@ class Driver:
     def ask_to_stop(self, reason: str) -> None:
         """End the drive soon, from a signal handler or a page. What was in flight is done again on resume."""
         self._stop_asked = self._stop_asked or reason
+        self.switchboard.lay_down()
         self._wake.set()
 
     def live_cpu_s(self) -> float:
@@ -70,13 +98,19 @@ class Driver:
     def _in_flight_s(self) -> float:
         """As many of the calls as can run at once, the oldest: what they can have used since they were handed out."""
         now = time.monotonic()
-        return sum(sorted((now - started for _, started in self._calls.values()), reverse=True)[: self.workers.size])
+        ages = sorted((now - call.started for call in self._calls.values() if not call.talks), reverse=True)
+        return sum(ages[: self.workers.size])
+
+    def _workers_have_room(self) -> bool:
+        busy = sum(not call.talks for call in self._calls.values())
+        return busy < QUEUE_PER_WORKER * self.workers.size
 
     async def drive(self) -> str:
         """Run until the budget is spent or someone asks to stop; closes the workers and returns why it ended."""
         try:
             with _signals(self.ask_to_stop):
                 reason = await self._loop()
+                await self._let_paid_replies_in()
             self.record(Stopped(reason=reason, host_cpu_s=self._host_cpu_since(), ended_cpu_s=self._in_flight_s()))
         finally:
             await self._abandon_calls()
@@ -125,11 +159,14 @@ class Driver:
             if pending is None or pending.outcome is not None or step in self._called:
                 continue
             if pending.proposed is None:
+                if kind_of(pending.planned.arm) in (*CONVERSERS, "meta"):
+                    self._call(step, self._converse(pending.planned), talks=True)
+                    continue
                 bodies = self._propose_now(pending.planned)
                 if bodies:
                     self.record(*bodies)
                     return True
-                if len(self._calls) < QUEUE_PER_WORKER * self.workers.size:
+                if self._workers_have_room():
                     self._call(step, self._propose_heavily(pending.planned))
                 continue
             if pending.planned.arm != "again" and (twin := self._twin(step, pending.proposed.normal)) is not None:
@@ -137,7 +174,7 @@ class Driver:
                     self.record(Refused(step=step, reason="duplicate", detail=f"the same program as step {twin}"))
                     moved = True
                 continue
-            if len(self._calls) < QUEUE_PER_WORKER * self.workers.size:
+            if self._workers_have_room():
                 self._call(step, self._evaluate(pending.planned, pending.proposed))
         return moved
 
@@ -150,15 +187,28 @@ class Driver:
                 return other
         return None
 
-    def _call(self, step: int, work: Any) -> None:
+    def _call(self, step: int, work: Any, *, talks: bool = False) -> None:
         self._called.add(step)
-        self._calls[asyncio.ensure_future(work)] = (step, time.monotonic())
+        self._calls[asyncio.ensure_future(work)] = Call(step, time.monotonic(), talks)
+
+    def _talks_from_now_on(self, step: int) -> None:
+        """A call has its worker's answer, and waits for a model now."""
+        for task, call in self._calls.items():
+            if call.step == step:
+                self._calls[task] = call._replace(talks=True)
 
     def _collect(self, tasks: list[asyncio.Task[tuple[Body, ...]]]) -> None:
         for task in tasks:
-            step, _ = self._calls.pop(task)
-            self._called.discard(step)
-            self.record(*task.result())
+            self._called.discard(self._calls.pop(task).step)
+            try:
+                self.record(*task.result())
+            except LaidDown:
+                pass  # the step stays as it is, to be taken up on resume
+            except Spent:
+                self.ask_to_stop("budget")
+            except ModelUnavailable as error:
+                self.trouble = str(error)
+                self.ask_to_stop("model")
         self._check_seed()
 
     def _check_seed(self) -> None:
@@ -180,8 +230,7 @@ class Driver:
             assert elder.program is not None
             proposal = Proposal(self.library.program(elder.program), f"step {elder.step} again")
             return (self.library.proposed(planned, proposal, None),)
-        chosen = proposer(planned.arm)
-        if chosen.heavy:
+        if kind_of(planned.arm) in (*CONVERSERS, "meta") or (chosen := proposer(planned.arm)).heavy:
             return ()
         started = time.process_time()
         try:
@@ -192,6 +241,23 @@ class Driver:
         spent = time.process_time() - started
         self._host_cpu += spent  # charged to the step, hence not to the driver
         return (msgspec.structs.replace(body, cost=Cost(cpu_s=spent, wall_s=spent)),)
+
+    async def _converse(self, planned: Planned) -> tuple[Body, ...]:
+        """A step whose proposer asks others."""
+        try:
+            if kind_of(planned.arm) == "meta":
+                from quiltwork.evolve.opinions import instruct
+
+                return (await instruct(self.switchboard, self.problem, self.state, planned),)
+            conversation = converser(planned.arm).converse(self.library.brief(self.state, planned))
+            proposal = await self.switchboard.converse(planned.step, conversation)
+        except NothingToPropose as nothing:
+            return (Refused(step=planned.step, reason="nothing", detail=str(nothing)),)
+        except NotApplicable as failure:
+            return (Refused(step=planned.step, reason="reply", detail=str(failure)),)
+        except RequestRefused as failure:
+            return (Refused(step=planned.step, reason="request", detail=str(failure)),)
+        return (self.library.proposed(planned, proposal, None),)
 
     async def _propose_heavily(self, planned: Planned) -> tuple[Body, ...]:
         try:
@@ -220,6 +286,16 @@ class Driver:
             )
         except (WorkerDied, WorkerTimeout) as failure:
             return (Evaluated(step=planned.step, verdict="worker", detail=str(failure)),)
+        if config.llm.judges and result["verdict"] == "ok":
+            from quiltwork.evolve.opinions import judge
+
+            self._talks_from_now_on(planned.step)
+            try:
+                result = await judge(
+                    self.switchboard, self.problem, planned, self.library.program(proposed.program), result
+                )
+            except RequestRefused as failure:
+                result = {**result, "verdict": "judge", "detail": str(failure), "metrics": {}}
         construction = result.get("construction")
         return (
             Evaluated(
@@ -243,19 +319,32 @@ class Driver:
             return self._stop_asked
         if self.state.finished():
             return "budget"
-        budget = self.state.budget
-        if budget.unit == "cpu-s" and self.live_cpu_s() >= budget.amount:
+        cpu_s, wall_s = self.state.budget.limit("cpu-s"), self.state.budget.limit("wall-s")
+        if cpu_s is not None and self.live_cpu_s() >= cpu_s:
             return "budget"
-        if budget.unit == "wall-s":
-            since = max(0.0, (time.time_ns() - self.state.last_time) / 1e9)
-            if self.state.wall_s + since >= budget.amount:
-                return "budget"
+        since = max(0.0, (time.time_ns() - self.state.last_time) / 1e9)
+        if wall_s is not None and self.state.wall_s + since >= wall_s:
+            return "budget"
         return ""
 
     def _host_cpu_since(self) -> float:
         now = time.process_time()
         spent, self._host_cpu = now - self._host_cpu, now
         return spent
+
+    async def _let_paid_replies_in(self) -> None:
+        """Wait a little for what models were asked already; nothing new is asked meanwhile."""
+        self.switchboard.lay_down()
+        self._wake.clear()
+        until = time.monotonic() + PAID_GRACE_S
+        while talks := [task for task, call in self._calls.items() if call.talks]:
+            left = until - time.monotonic()
+            if left <= 0 or self._wake.is_set():
+                return
+            waker = asyncio.ensure_future(self._wake.wait())
+            done, _ = await asyncio.wait({*talks, waker}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            waker.cancel()
+            self._collect([task for task in talks if task in done])
 
     async def _abandon_calls(self) -> None:
         """End the workers first, so that none is started again for a call that nobody waits for."""
@@ -265,6 +354,7 @@ class Driver:
         await asyncio.gather(*self._calls, return_exceptions=True)
         self._calls.clear()
         self._called.clear()
+        await self.switchboard.close()
 
 
 def allowed_arms(problem: Problem, state: State) -> tuple[str, ...]:

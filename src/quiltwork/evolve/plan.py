@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import msgspec
 import numpy as np
 
 from quiltwork.evolve.config import SearchConfig
 from quiltwork.evolve.draws import draw
 from quiltwork.evolve.entries import Planned
+from quiltwork.evolve.proposers import kind_of
 from quiltwork.evolve.state import State
 
 Dimensions = Callable[[str], int]
 """How many constants the program with this blob id has for `tune`: a function of its content alone."""
 
-NEW_STRUCTURES = ("mutate", "cross", "compose")
-"""Proposers whose children may be of a form that nobody has tuned."""
+NEW_STRUCTURES = ("mutate", "cross", "compose", "llm", "agent")
+"""Kinds of proposers whose children may be of a form that nobody has tuned."""
 
 RECENT = 256
-"""Committed steps among which a new structure is looked for."""
+"""Committed steps among which a new structure is looked for, and a failure to learn from."""
+
+NOT_THE_PROGRAM = ("duplicate", "similar", "worker", "threshold")
+"""Verdicts from which a model learns nothing about the program that was refused."""
 
 TUNE_NEW, TUNE_AGAIN = 0.5, 0.25
 """Chance that a campaign takes up a new structure where there is one, and that it takes up again what was tuned before."""
@@ -41,7 +46,7 @@ def plan(state: State, arms: Sequence[str], dimensions: Dimensions) -> Planned:
     arm = _choose_arm(state, able, rng)
     if arm == "tune":
         return tuning or _open_campaign(state, step, island, parents[0], dimensions)
-    return Planned(
+    planned = Planned(
         step=step,
         arm=arm,
         island=island,
@@ -50,6 +55,32 @@ def plan(state: State, arms: Sequence[str], dimensions: Dimensions) -> Planned:
         start=_start(state, parents[0]),
         incumbent=_incumbent(state, parents[0]),
     )
+    return _asking(state, planned, rng) if kind_of(arm) in ("llm", "agent") else planned
+
+
+def _asking(state: State, planned: Planned, rng: np.random.Generator) -> Planned:
+    """What a model or an agent is told and shown; now and then a model is asked for a new instruction instead."""
+    assert state.config is not None
+    llm = state.config.llm
+    ranking = state.ranked_instructions()
+    if kind_of(planned.arm) == "llm" and rng.random() < llm.meta_share:
+        model = planned.arm.split(":")[1]
+        return Planned(step=planned.step, arm=f"meta:{model}", island=planned.island, ranking=ranking)
+    chosen = int(state.credit.choose([str(number) for number in ranking], rng, explore=state.config.search.explore))
+    return msgspec.structs.replace(planned, instruction=chosen, failures=_failures(state, planned.island, llm.failures))
+
+
+def _failures(state: State, island: int, count: int) -> tuple[int, ...]:
+    """The last programs of an island that were refused for what they are."""
+    found: list[int] = []
+    for number in range(state.committed - 1, max(0, state.committed - RECENT) - 1, -1):
+        if len(found) == count:
+            break
+        member = state.members[number]
+        refused = member.fitness is None and member.program is not None and member.verdict not in NOT_THE_PROGRAM
+        if refused and member.island == island and member.arm != "again":
+            found.append(number)
+    return tuple(found)
 
 
 def _choose_arm(state: State, arms: Sequence[str], rng: np.random.Generator) -> str:
@@ -120,7 +151,7 @@ def _worth_tuning(state: State, island: int, elite: int, rng: np.random.Generato
         for number in range(max(0, state.committed - RECENT), state.committed)
         if (member := state.members[number]).fitness is not None
         and member.island == island
-        and member.arm in NEW_STRUCTURES
+        and kind_of(member.arm) in NEW_STRUCTURES
         and number not in state.tuned
     ]
     if untuned and rng.random() < TUNE_NEW:

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +23,8 @@ from quiltwork.evolve.loop import Driver
 from quiltwork.evolve.problem import Problem, unpack_bundle
 from quiltwork.evolve.state import State, apply
 from quiltwork.log import verify
+from quiltwork.models import ModelConfig
+from quiltwork.models.base import Models
 from quiltwork.run import Run
 from quiltwork.workers import open_workers
 
@@ -34,6 +36,8 @@ class Session:
     run: Run
     problem: Problem
     state: State
+    trouble: str = ""
+    """Why the last drive could not go on, where a model could not be asked."""
 
 
 def begin(
@@ -43,10 +47,16 @@ def begin(
     seed: int,
     budget: Budget | None = None,
     settings: Mapping[str, Any] | None = None,
+    models: Sequence[ModelConfig] = (),
 ) -> None:
-    """Make a new run's folder at `path`, with the problem frozen into it and its first entry."""
-    config = with_settings(problem.config, settings or {})
+    """Make a new run's folder at `path`, with the problem frozen into it and its first entry.
+
+    `models` join those that the problem names, or take their place where the name is the same.
+    """
+    config = with_models(with_settings(problem.config, settings or {}), models)
     budget = budget or parse_budget(config.budget)
+    if config.models or {"tokens", "usd"} & {limit.unit for limit in budget.limits}:
+        check_budget(budget, config)
     with Run.create(path, room="evolve", config=json.loads(config.model_dump_json(exclude_none=True))) as run:
         run.writer.append(
             Started(
@@ -91,26 +101,62 @@ def drive(
     workers: int,
     trust: bool,
     more: Budget | None = None,
+    cassette: Path | None = None,
+    kind: str = "local",
     watch: Callable[[Driver], Any] | None = None,
 ) -> str:
-    """Drive a run until its budget is spent or it is interrupted; returns the reason. `watch` sees the driver first."""
+    """Drive a run until its budget is spent or it is interrupted; returns the reason. `watch` sees the driver first.
+
+    `kind` of workers as `workers.open_workers` knows them. With a `cassette` no model is asked: it has all the replies.
+    """
     state = session.state
     resumed = state.committed > 0 or state.planned > 0
     if resumed or more is not None:
         budget = state.budget.extended(more) if more is not None else state.budget
         for entry in session.run.writer.append(Resumed(version=__version__, budget=str(budget))):
             apply(state, entry)
-    pool = open_workers(workers)
+    models = _open_models(session.problem.config, cassette)
+    pool = open_workers(workers, kind=kind)
     gc.collect()
     gc.freeze()  # a run of many programs is not walked again and again for garbage that it does not hold
     try:
-        driver = Driver(session.run, session.problem, state, pool, trust=trust)
+        driver = Driver(session.run, session.problem, state, pool, trust=trust, models=models)
         if watch is not None:
             watch(driver)
-        return asyncio.run(driver.drive())
+        reason = asyncio.run(driver.drive())
+        session.trouble = driver.trouble
+        return reason
     finally:
         gc.unfreeze()
         pool.close()
+
+
+def _open_models(config: ProblemConfig, cassette: Path | None) -> Models | None:
+    if not config.models:
+        return None
+    from quiltwork.models.gateway import open_models
+
+    return open_models(config.models, cassette=cassette)
+
+
+def with_models(config: ProblemConfig, models: Sequence[ModelConfig]) -> ProblemConfig:
+    """The problem's settings with more models, or other ones of the same name."""
+    named = {model.name: model for model in (*config.models, *models)}
+    return ProblemConfig.model_validate({**config.model_dump(), "models": [m.model_dump() for m in named.values()]})
+
+
+def check_budget(budget: Budget, config: ProblemConfig) -> None:
+    """Refuse a limit that would never be reached, or could not be kept. Raises `UserError`."""
+    from quiltwork.models.prices import price_is_known
+
+    paid = budget.limit("usd") is not None
+    if budget.unit in ("tokens", "usd") and not config.models and not (paid and config.agents):
+        raise UserError(f"a budget of {budget} is for runs that ask models; name one with --model, or write 500evals")
+    if unknown := [model.name for model in config.models if paid and not price_is_known(model)]:
+        raise UserError(
+            f"what model {unknown[0]!r} costs is not known, so a budget in dollars cannot be kept; "
+            f"give it usd_per_mtok_in and usd_per_mtok_out, or a budget in tokens"
+        )
 
 
 def with_settings(config: ProblemConfig, settings: Mapping[str, Any]) -> ProblemConfig:

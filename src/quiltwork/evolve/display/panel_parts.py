@@ -15,7 +15,7 @@ from rich.text import Text
 
 from quiltwork.evolve.display.braille import braille_steps
 from quiltwork.evolve.display.gap import GapScale
-from quiltwork.evolve.display.snapshot import Snapshot
+from quiltwork.evolve.display.snapshot import AskedView, Snapshot
 from quiltwork.evolve.display.wording import (
     aligned,
     amount,
@@ -125,8 +125,24 @@ def _spent(view: Snapshot) -> Text:
     text.append(f"steps   {view.steps:,}: {view.evaluations:,} evaluated, {view.valid:,} valid")
     for verdict, count in _by_count(view):
         text.append(f", {count:,} {one_line(reason(verdict), 20)}")
+    if view.asked:
+        text.append(f"\nmodels  {_money(view)}")
+        for asked in view.asked:
+            if asked.steps and not asked.name.startswith(("judge:", "meta:")):
+                text.append(f"\n        {one_line(asked.name, 40)}: {_applied(asked)}")
     text.append(f"\nseed    {view.seed}")
     return text
+
+
+def _money(view: Snapshot) -> str:
+    replies = sum(asked.replies for asked in view.asked)
+    dollars = f", ${view.usd:,.4f}" if view.usd else ""
+    return f"{replies:,} replies, {view.tokens:,} tokens{dollars}"
+
+
+def _applied(asked: AskedView) -> str:
+    repaired = f", {asked.repaired:,} after a repair" if asked.repaired else ""
+    return f"{asked.applied:,} of {asked.steps:,} replies made a program ({asked.applied / asked.steps:.0%}{repaired})"
 
 
 def _arrow(view: Snapshot) -> str:
@@ -237,7 +253,7 @@ def _arms(view: Snapshot, *, wide: bool) -> RenderableType:
         )
         steps = f"{arm.steps:,}" + (f" {arm.share:4.0%}" if wide else "")
         cpu = duration(arm.cpu_s) if wide else f"{amount(arm.cpu_s)} s"
-        table.add_row(Text(one_line(arm.name, 10)), credit, steps, f"{arm.gains:,}", cpu)
+        table.add_row(Text(one_line(arm.name, 32 if wide else 20)), credit, steps, f"{arm.gains:,}", cpu)
     if not view.arms:
         table.add_row(Text("none yet", style="dim"))
     return table
@@ -265,6 +281,8 @@ def _by_count(view: Snapshot) -> list[tuple[str, int]]:
 def _counts(view: Snapshot, pace: Pace) -> Text:
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append(f"{view.steps:,} steps", style="bold")
+    if view.asked or view.waiting:
+        text.append(f"  {view.waiting} asked now, {_money(view)}", style="magenta")
     if not view.stop_reason:
         text.append(f"  {rate(pace.evaluations_per_s)}")
     text.append(f"  {view.valid:,} valid", style="green")
@@ -282,6 +300,6 @@ def _events(view: Snapshot, lines: int) -> list[RenderableType]:
     for event, text in zip(shown, texts, strict=True):
         row = Text(no_wrap=True, overflow="ellipsis")
         row.append(f"{event.step:>6} ", style="dim").append(f" {text} ", style="green")
-        row.append(f" {one_line(event.arm, 10):8} ", style="magenta").append(one_line(event.note, 120), style="dim")
+        row.append(f" {one_line(event.arm, 24):8} ", style="magenta").append(one_line(event.note, 120), style="dim")
         rows.append(row)
     return rows

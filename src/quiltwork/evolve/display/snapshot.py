@@ -6,9 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from quiltwork.evolve.proposers import CONVERSERS, kind_of
+
 if TYPE_CHECKING:
     from quiltwork.evolve.problem import Problem
     from quiltwork.evolve.state import State
+
+ASKING = (*CONVERSERS, "meta")
+"""Kinds of arms that wait for replies."""
 
 EVENTS_KEPT = 12
 """Last improvements that a snapshot carries: more than any terminal has room for."""
@@ -61,6 +66,23 @@ class ArmView:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedView:
+    """What was asked of models on behalf of an arm, a meta-prompt or a judge.
+
+    Of the `steps` that had a reply, `applied` made a program of it, `repaired` of them at the second attempt.
+    """
+
+    name: str
+    replies: int
+    tokens: int
+    usd: float
+    wall_s: float
+    steps: int
+    applied: int
+    repaired: int
+
+
+@dataclass(frozen=True, slots=True)
 class IslandView:
     """An island: elites kept, of how many cells (0: its archive has none), its best, steps since that got better."""
 
@@ -74,7 +96,7 @@ class IslandView:
 
 @dataclass(frozen=True, slots=True)
 class BudgetView:
-    """What may be spent and has been, in `unit`: evals, cpu-s or wall-s."""
+    """What may be spent and has been, in `unit`: evals, cpu-s, wall-s, tokens or usd; of several limits the nearest."""
 
     unit: str
     total: float
@@ -111,10 +133,15 @@ class Snapshot:
     best: BestView | None = None
     curve: tuple[CurvePoint, ...] = ()
     arms: tuple[ArmView, ...] = ()
+    asked: tuple[AskedView, ...] = ()
+    waiting: int = 0
+    """Steps that wait for a reply."""
     islands: tuple[IslandView, ...] = ()
     events: tuple[EventView, ...] = ()
     wall_s: float = 0.0
     cpu_s: float = 0.0
+    tokens: int = 0
+    usd: float = 0.0
     stop_reason: str = ""
 
     @property
@@ -137,7 +164,7 @@ def snapshot(state: State, problem: Problem) -> Snapshot:
         metric=metric.name,
         maximize=metric.direction == "maximize",
         seed=state.started.seed,
-        budget=BudgetView(state.budget.unit, state.budget.amount, state.spent()),
+        budget=_nearest_limit(state),
         steps=state.committed,
         evaluations=state.evaluations,
         refusals=state.refusals.copy(),
@@ -145,12 +172,41 @@ def snapshot(state: State, problem: Problem) -> Snapshot:
         best=_best(state, metric.name),
         curve=tuple(CurvePoint(i.evaluations, i.cpu_s, i.value) for i in state.improvements.copy()),
         arms=_arms(state),
+        asked=_asked(state),
+        waiting=sum(
+            pending.proposed is None and pending.outcome is None and kind_of(pending.planned.arm) in ASKING
+            for pending in list(state.pending.values())
+        ),
         islands=_islands(state, metric.direction == "maximize"),
         events=_events(state),
         wall_s=state.wall_s,
         cpu_s=state.cpu_s,
+        tokens=state.tokens,
+        usd=state.usd,
         stop_reason=state.stop_reason,
     )
+
+
+def _nearest_limit(state: State) -> BudgetView:
+    views = [BudgetView(limit.unit, limit.amount, state.spent_in(limit.unit)) for limit in state.budget.limits]
+    return max(views, key=lambda view: view.spent / view.total if view.total else 0.0)
+
+
+def _asked(state: State) -> tuple[AskedView, ...]:
+    views = [
+        AskedView(
+            name=name,
+            replies=asked.replies,
+            tokens=asked.prompt_tokens + asked.completion_tokens,
+            usd=asked.usd,
+            wall_s=asked.wall_s,
+            steps=asked.steps,
+            applied=asked.applied,
+            repaired=asked.repaired,
+        )
+        for name, asked in state.asked.copy().items()
+    ]
+    return tuple(sorted(views, key=lambda view: (-view.replies, view.name)))
 
 
 def _best(state: State, metric: str) -> BestView | None:

@@ -12,7 +12,14 @@ DIGITS = 11
 LEAST_DECIMALS_THAT_ARE_ROUNDED = 4
 """A known value with fewer decimals (593, 207.45) is taken as exact; one with more was rounded by its source."""
 
-REASONS = {"nothing": "no proposal", "wall": "over time", "cpu": "over CPU time", "memory": "over memory"}
+REASONS = {
+    "nothing": "no proposal",
+    "reply": "no program in the reply",
+    "request": "not answerable",
+    "wall": "over time",
+    "cpu": "over CPU time",
+    "memory": "over memory",
+}
 
 HUGE = 1e12
 """From here on a number is not written out, and a time or a speed is not believed."""
