@@ -15,6 +15,7 @@ from quiltwork.errors import UserError
 
 if TYPE_CHECKING:
     from quiltwork.evolve.session import Session
+    from quiltwork.models import ModelConfig
 
 app = typer.Typer(
     help="Improve programs by proposals and evaluators. Begin with: quiltwork evolve new my_problem",
@@ -87,7 +88,6 @@ def run(
     from quiltwork.evolve.budget import parse_budget
     from quiltwork.evolve.problem import Problem
     from quiltwork.evolve.session import begin
-    from quiltwork.models.settings import resolve_models
 
     problem = Problem.load(folder)
     path = out or Path("runs") / f"{folder.resolve().name}-{datetime.now():%Y%m%d-%H%M%S}"
@@ -98,7 +98,7 @@ def run(
         seed=seed,
         budget=amount,
         settings=_settings(settings or []),
-        models=resolve_models(model or []),
+        models=_models(model or []),
     )
     _drive(path, workers=workers, on=workers_on, trust=trust, json=json, cassette=cassette, more=None)
 
@@ -308,6 +308,14 @@ def _drive(
             raise UserError(f"{session.trouble}\nNothing is lost; go on with: quiltwork evolve resume {path}")
         if reason == "interrupted":
             console.print(f"interrupted; go on with: quiltwork evolve resume {path}", highlight=False, soft_wrap=True)
+
+
+def _models(names: list[str]) -> tuple[ModelConfig, ...]:
+    if not names:
+        return ()
+    from quiltwork.models.settings import resolve_models
+
+    return resolve_models(names)
 
 
 def _opened(path: Path, *, drive: bool) -> Any:
