@@ -91,9 +91,9 @@ def test_an_unknown_kind_names_the_known_ones():
 
 def test_a_registered_kind_is_opened():
     asked = []
-    register("test", lambda size: asked.append(size) or open_workers(size, kind="inline"))
-    assert run(open_workers(3, kind="test"), "echo", 5) == 5
-    assert asked == [3]
+    register("test", lambda size, address: asked.append((size, address)) or open_workers(size, kind="inline"))
+    assert run(open_workers(3, kind="test:there:80"), "echo", 5) == 5
+    assert asked == [(3, "there:80")]
 
 
 def test_a_worker_keeps_its_globals_between_calls():

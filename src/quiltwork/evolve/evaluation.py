@@ -14,7 +14,6 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from quiltwork.errors import UserError
@@ -28,6 +27,7 @@ from quiltwork.evolve.proposers.base import Brief, NothingToPropose, Specimen
 from quiltwork.evolve.racing import is_worse
 from quiltwork.evolve.score import Data, InvalidScore, Score
 from quiltwork.sandbox import CandidateFailed, Jail, Limits, Session, open_jail, wire
+from quiltwork.workers import folders
 
 DETAIL_LIMIT = 8_000
 """Characters of a traceback or of output that are kept: enough to see the cause, too few to fill a disk."""
@@ -40,7 +40,7 @@ _jails: dict[tuple[bool, tuple[str, ...]], Jail] = {}
 
 @lru_cache(maxsize=4)
 def _problem(path: str) -> Problem:
-    return Problem.load(Path(path))
+    return Problem.load(folders.find(path))
 
 
 def jail_for(problem: Problem, *, trust: bool) -> Jail:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Protocol
 
 
@@ -20,6 +21,12 @@ class Workers(Protocol):
 
         Waits for a free worker first; `timeout_s` (seconds) counts from when one was found. Raises WorkerTimeout and
         WorkerDied (the worker is replaced), WorkerError if the function raised, or the UserError that it raised.
+        """
+
+    def share(self, folder: Path) -> str:
+        """Make a folder known to all workers; payloads name it by what is returned, `folders.find` finds it there.
+
+        Its files must not change afterwards: workers on other machines have a copy.
         """
 
     def close(self) -> None:

@@ -24,13 +24,8 @@ def main(fd: int, parent: int) -> None:
         return
     sys.path[:] = hello["path"]
     while (call := _receive(channel)) is not None:
-        answer = frames.carry_out(call["function"], call["payload"])
         try:
-            frame = frames.pack(answer)
-        except (TypeError, ValueError, OverflowError) as error:
-            frame = frames.pack({"error": f"{call['function']} returned what msgpack cannot say: {error}"})
-        try:
-            channel.sendall(frame)
+            channel.sendall(frames.answer(call["function"], call["payload"]))
         except OSError:
             return
 

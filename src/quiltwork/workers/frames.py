@@ -43,6 +43,15 @@ def carry_out(function: str, payload: Any) -> dict[str, Any]:
         return {"error": traceback.format_exc()}
 
 
+def answer(function: str, payload: Any) -> bytes:
+    """Call a function by name; the frame that says what came of it."""
+    found = carry_out(function, payload)
+    try:
+        return pack(found)
+    except (TypeError, ValueError, OverflowError) as error:
+        return pack({"error": f"{function} returned what msgpack cannot say: {error}"})
+
+
 def outcome(answer: dict[str, Any]) -> Any:
     """The result in an answer; raises what the function raised."""
     if "ok" in answer:

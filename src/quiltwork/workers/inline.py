@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from quiltwork.workers import frames
@@ -17,6 +18,10 @@ class InlineWorkers:
         """Call the function here. Payload and result take the same way through msgpack as they would to a process."""
         answer = frames.carry_out(function, frames.unpack(frames.pack(payload)[frames.HEAD.size :]))
         return frames.outcome(frames.unpack(frames.pack(answer)[frames.HEAD.size :]))
+
+    def share(self, folder: Path) -> str:
+        """Its path: the workers are on this machine."""
+        return str(folder)
 
     def close(self) -> None:
         """Nothing to end."""

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 from quiltwork.workers import frames
@@ -49,6 +50,10 @@ class LocalWorkers:
                 process.restart()
             self._idle.put_nowait(process)
         return frames.outcome(answer)
+
+    def share(self, folder: Path) -> str:
+        """Its path: the workers are on this machine."""
+        return str(folder)
 
     def close(self) -> None:
         """End all workers and what they have started."""
