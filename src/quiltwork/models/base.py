@@ -64,8 +64,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """The answers to a request, with what they used.
 
-    `texts` are the `n` answers without a prefill that the server repeats, `finish` says of each why it ended: "stop" or
-    "length". Tokens are the server's count; `usd` is nothing where the price is not known; `wall_s` is the last attempt's.
+    `texts` are the `n` answers (fewer where a server gives only one at a time) without a prefill that the server repeats;
+    `finish` says of each why it ended: "stop" or "length", or the server's own word. Tokens are the server's count, or
+    `estimated` from the length of the text where it sends none; `usd` is nothing where the price is not known; `wall_s` is
+    the last attempt's.
     """
 
     texts: tuple[str, ...]
@@ -73,6 +75,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    estimated: bool = False
     usd: float = 0.0
     wall_s: float = 0.0
     attempts: int = 1

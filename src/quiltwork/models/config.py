@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -11,6 +12,14 @@ Format = Literal["diff", "rewrite", "cross", "complete", "prefill"]
 
 FOR_SERVERS: tuple[Format, ...] = ("diff", "rewrite", "cross")
 FOR_SMALL_MODELS: tuple[Format, ...] = ("complete", "prefill")
+
+LOCAL_DEFAULTS = {"max_tokens": 1_024, "context_tokens": 8_192, "in_flight": 4, "timeout_s": 1_800.0}
+"""What a local model gets where the user says nothing. Every request in flight has memory for its whole context (0.23 GB
+each for 8,192 tokens of the 1.5B model), batching pays up to four requests on a processor, and a slow machine answers late.
+"""
+
+MOST_SLOTS = 8
+"""Sequences that a local model works on at once; more than four gain nothing on a processor, but share one prompt."""
 
 
 class ModelConfig(BaseModel):
@@ -45,15 +54,29 @@ class ModelConfig(BaseModel):
         default=0, ge=0, le=256, description="of a local model; 0: one less than the cores, at least one"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _suits_a_local_model(cls, data: Any) -> Any:
+        return {**LOCAL_DEFAULTS, **data} if isinstance(data, dict) and data.get("local") else data
+
     @model_validator(mode="after")
     def _is_somewhere(self) -> ModelConfig:
         if bool(self.url) == bool(self.local):
             raise ValueError("a model has a url (of an OpenAI-compatible server) or is local, one of the two")
         if self.url and not self.url.startswith(("http://", "https://")):
             raise ValueError(f"url {self.url!r} must begin with http:// or https://")
+        if "@" in urlsplit(self.url).netloc or "?" in self.url or "#" in self.url:
+            raise ValueError(
+                "url is written into every run: no user, key or query in it; key_env is the place for a key"
+            )
         return self
 
     @property
     def asked_in(self) -> tuple[Format, ...]:
         """The formats that a run uses this model in."""
         return self.formats or (FOR_SMALL_MODELS if self.local else FOR_SERVERS)
+
+    @property
+    def answers_per_call(self) -> int:
+        """How many answers one call may ask for: a local model has a slot for each, a server says itself."""
+        return min(self.in_flight, MOST_SLOTS) if self.local else 1_000_000
