@@ -11,7 +11,7 @@ from quiltwork.evolve.budget import parse_budget
 from quiltwork.evolve.evaluation import close_jails, evaluate
 from quiltwork.evolve.problem import Problem
 from quiltwork.evolve.program import blocks
-from quiltwork.evolve.proposers import NAMES, proposer
+from quiltwork.evolve.proposers import NAMES, arms_for
 
 
 @dataclass(slots=True)
@@ -69,7 +69,7 @@ def check_problem(folder: Path, *, trust: bool) -> Report:
         name=problem.config.name,
         summary=problem.config.summary,
         blocks=len(blocks(problem.program)),
-        proposers=[name for name in NAMES if proposer(name).applies_to(problem)],
+        proposers=list(arms_for(problem, NAMES)),
         budget=str(parse_budget(problem.config.budget)),
     )
     payload = {

@@ -45,6 +45,7 @@ def commit(state: State, pending: Pending) -> None:
     )
     if proposed is not None:
         member.program, member.note, member.cpu_s = proposed.program, proposed.note, proposed.cost.cpu_s
+        member.embedding = proposed.embedding
     twin = state.seen.get(proposed.normal) if proposed is not None and planned.arm != "again" else None
     _judge(state, member, pending, twin)
     state.members[planned.step] = member

@@ -12,26 +12,18 @@ from typing import Any, NamedTuple
 import msgspec
 
 from quiltwork.errors import UserError
-from quiltwork.evolve.entries import Cost, Evaluated, Planned, Proposed, Refused, Stopped
-from quiltwork.evolve.library import Library, payload_for_evaluation
+from quiltwork.evolve.effects import TALKING, Effects
+from quiltwork.evolve.entries import Planned, Proposed, Refused, Stopped
 from quiltwork.evolve.plan import plan
 from quiltwork.evolve.problem import Problem
-from quiltwork.evolve.program import Program
-from quiltwork.evolve.proposers import CONVERSERS, NAMES, arms_for, converser, kind_of, proposer
-from quiltwork.evolve.proposers.base import NotApplicable, NothingToPropose, Proposal
+from quiltwork.evolve.proposers import NAMES, arms_for, kind_of
 from quiltwork.evolve.state import State, apply
 from quiltwork.evolve.switchboard import LaidDown, Spent, Switchboard
 from quiltwork.log import Body
-from quiltwork.models import ModelUnavailable, RequestRefused
+from quiltwork.models import ModelUnavailable
 from quiltwork.models.base import Models
 from quiltwork.run import Run
-from quiltwork.workers import WorkerDied, Workers, WorkerTimeout
-
-HEAVY_PROPOSAL_LIMIT_S = 900.0
-"""Wall seconds for one heavy proposal. They are bounded by their own iterations; this catches what is stuck."""
-
-EVALUATOR_GRACE_S = 120.0
-"""Wall seconds that an evaluator may use beside its candidate's own limit, on a machine that is ten times too busy."""
+from quiltwork.workers import Workers
 
 LOOK_EVERY_S = 0.25
 """How often the clock is compared with the budget while results are awaited."""
@@ -73,10 +65,9 @@ class Driver:
         self.problem = problem
         self.state = state
         self.workers = workers
-        self.trust = trust
-        self.library = Library(run.blobs, problem)
         self.arms = allowed_arms(problem, state)
         self.switchboard = Switchboard(state, run.blobs, models, self.record, problem.config)
+        self.effects = Effects(run, problem, state, workers, self.switchboard, trust=trust)
         self.trouble = ""
         """Why a model could not be asked, where that ended the drive."""
         self._calls: dict[asyncio.Task[tuple[Body, ...]], Call] = {}
@@ -145,7 +136,7 @@ class Driver:
     def _plan_steps(self) -> bool:
         moved = False
         while self.state.wants_plan() and not self._stop_asked:
-            planned = plan(self.state, self.arms, self.library.dimensions)
+            planned = plan(self.state, self.arms, self.effects.library.dimensions)
             planned = msgspec.structs.replace(planned, host_cpu_s=self._host_cpu_since())
             self.record(planned, *self._propose_now(planned))
             moved = True
@@ -159,15 +150,15 @@ class Driver:
             if pending is None or pending.outcome is not None or step in self._called:
                 continue
             if pending.proposed is None:
-                if kind_of(pending.planned.arm) in (*CONVERSERS, "meta"):
-                    self._call(step, self._converse(pending.planned), talks=True)
+                if kind_of(pending.planned.arm) in TALKING:
+                    self._call(step, self.effects.converse(pending.planned), talks=True)
                     continue
                 bodies = self._propose_now(pending.planned)
                 if bodies:
                     self.record(*bodies)
                     return True
                 if self._workers_have_room():
-                    self._call(step, self._propose_heavily(pending.planned))
+                    self._call(step, self.effects.propose_heavily(pending.planned))
                 continue
             if pending.planned.arm != "again" and (twin := self._twin(step, pending.proposed.normal)) is not None:
                 if twin in self.state.members:
@@ -175,7 +166,8 @@ class Driver:
                     moved = True
                 continue
             if self._workers_have_room():
-                self._call(step, self._evaluate(pending.planned, pending.proposed))
+                work = self.effects.evaluate(pending.planned, pending.proposed, talks=self._talks_from_now_on)
+                self._call(step, work)
         return moved
 
     def _twin(self, step: int, normal: str) -> int | None:
@@ -219,98 +211,11 @@ class Driver:
                 f"Mend program/ or evaluate.py; `quiltwork evolve check DIR` shows more."
             )
 
-    # --- effects ------------------------------------------------------------------------------------------------
-
     def _propose_now(self, planned: Planned) -> tuple[Body, ...]:
-        """The entries of a step whose proposal needs no worker; nothing for a heavy proposer."""
-        if planned.arm == "seed":
-            return (self.library.proposed(planned, Proposal(self.problem.program, "the program to start from"), None),)
-        if planned.arm == "again":
-            elder = self.state.members[planned.parents[0]]
-            assert elder.program is not None
-            proposal = Proposal(self.library.program(elder.program), f"step {elder.step} again")
-            return (self.library.proposed(planned, proposal, None),)
-        if kind_of(planned.arm) in (*CONVERSERS, "meta") or (chosen := proposer(planned.arm)).heavy:
-            return ()
-        started = time.process_time()
-        try:
-            proposal = chosen.propose(self.library.brief(self.state, planned))
-        except NothingToPropose as nothing:
-            return (Refused(step=planned.step, reason="nothing", detail=str(nothing)),)
-        body = self.library.proposed(planned, proposal, None)
-        spent = time.process_time() - started
-        self._host_cpu += spent  # charged to the step, hence not to the driver
-        return (msgspec.structs.replace(body, cost=Cost(cpu_s=spent, wall_s=spent)),)
-
-    async def _converse(self, planned: Planned) -> tuple[Body, ...]:
-        """A step whose proposer asks others."""
-        try:
-            if kind_of(planned.arm) == "meta":
-                from quiltwork.evolve.opinions import instruct
-
-                return (await instruct(self.switchboard, self.problem, self.state, planned),)
-            conversation = converser(planned.arm).converse(self.library.brief(self.state, planned))
-            proposal = await self.switchboard.converse(planned.step, conversation)
-        except NothingToPropose as nothing:
-            return (Refused(step=planned.step, reason="nothing", detail=str(nothing)),)
-        except NotApplicable as failure:
-            return (Refused(step=planned.step, reason="reply", detail=str(failure)),)
-        except RequestRefused as failure:
-            return (Refused(step=planned.step, reason="request", detail=str(failure)),)
-        return (self.library.proposed(planned, proposal, None),)
-
-    async def _propose_heavily(self, planned: Planned) -> tuple[Body, ...]:
-        try:
-            result = await self.workers.run(
-                "quiltwork.evolve.evaluation:propose",
-                self.library.heavy_brief(self.state, planned),
-                timeout_s=HEAVY_PROPOSAL_LIMIT_S,
-            )
-        except (WorkerDied, WorkerTimeout) as failure:
-            return (Refused(step=planned.step, reason="worker", detail=str(failure)),)
-        cost = Cost(cpu_s=result["cpu_s"], wall_s=result["wall_s"])
-        if "nothing" in result:
-            return (Refused(step=planned.step, reason="nothing", detail=result["nothing"], cost=cost),)
-        proposal = Proposal(Program(result["files"]), result["note"])
-        body = self.library.proposed(planned, proposal, result["construction"])
-        return (msgspec.structs.replace(body, cost=cost),)
-
-    async def _evaluate(self, planned: Planned, proposed: Proposed) -> tuple[Body, ...]:
-        config = self.problem.config
-        runs = sum(stage.repeats for stage in config.stages)
-        try:
-            result = await self.workers.run(
-                "quiltwork.evolve.evaluation:evaluate",
-                payload_for_evaluation(self.library, self.state, planned, proposed, trust=self.trust),
-                timeout_s=runs * config.limits.wall_s + EVALUATOR_GRACE_S,
-            )
-        except (WorkerDied, WorkerTimeout) as failure:
-            return (Evaluated(step=planned.step, verdict="worker", detail=str(failure)),)
-        if config.llm.judges and result["verdict"] == "ok":
-            from quiltwork.evolve.opinions import judge
-
-            self._talks_from_now_on(planned.step)
-            try:
-                result = await judge(
-                    self.switchboard, self.problem, planned, self.library.program(proposed.program), result
-                )
-            except RequestRefused as failure:
-                result = {**result, "verdict": "judge", "detail": str(failure), "metrics": {}}
-        construction = result.get("construction")
-        return (
-            Evaluated(
-                step=planned.step,
-                verdict=result["verdict"],
-                detail=result["detail"],
-                metrics=result.get("metrics", {}),
-                descriptors=result.get("descriptors", {}),
-                artifacts=self.library.store_artifacts(result.get("artifacts", {})),
-                construction=None if construction is None else self.run.blobs.put(construction),
-                stage=result.get("stage", ""),
-                repeats=result.get("repeats", 1),
-                cost=Cost(cpu_s=result["cpu_s"], wall_s=result["wall_s"]),
-            ),
-        )
+        bodies = self.effects.propose_now(planned)
+        # Charged to the step, hence not to the driver.
+        self._host_cpu += sum(body.cost.cpu_s for body in bodies if isinstance(body, Proposed))
+        return bodies
 
     # --- ending -------------------------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ class Member:
     cpu_s: float = 0.0
     samples: int = 1
     instruction: int | None = None
+    embedding: str | None = None
     tokens: int = 0
     usd: float = 0.0
     waited_s: float = 0.0
@@ -61,9 +62,10 @@ class Member:
 
 @dataclass(slots=True)
 class Pending:
-    """A step on its way: planned, perhaps proposed, perhaps with its outcome."""
+    """A step on its way: planned when `known` steps were committed, perhaps proposed, perhaps with its outcome."""
 
     planned: Planned
+    known: int = 0
     proposed: Proposed | None = None
     outcome: Evaluated | Refused | Instructed | None = None
     replies: dict[str, str] = field(default_factory=dict)

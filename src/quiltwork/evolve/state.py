@@ -206,7 +206,7 @@ def _plan(state: State, body: Planned) -> str:
         state.campaigns[body.campaign].asked += 1
     state.planned += 1
     state.cpu_s += body.host_cpu_s
-    state.pending[body.step] = Pending(body)
+    state.pending[body.step] = Pending(body, state.committed)
     _drain(state)
     return ""
 
