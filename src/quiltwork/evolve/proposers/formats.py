@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from quiltwork.evolve.editing import EditRefused
 from quiltwork.evolve.editing.functions import Target, continued, targets
 from quiltwork.evolve.editing.rewrite import rewritten
+from quiltwork.evolve.editing.search_replace import edited
 from quiltwork.evolve.editing.splice import block_text
 from quiltwork.evolve.problem import Problem
 from quiltwork.evolve.program import Program, blocks
@@ -46,6 +47,14 @@ def _has_block(problem: Problem) -> bool:
 
 def _has_function(problem: Problem) -> bool:
     return bool(targets(problem.program))
+
+
+def _diff(brief: Brief, model: ModelConfig, seed: int) -> Question:
+    parent = brief.parent.program
+    return Question(
+        lambda text, cut_off: edited(parent, text, cut_off=cut_off),
+        chat(brief, model, rules.diff(len(parent.files)), seed),
+    )
 
 
 def _rewrite(brief: Brief, model: ModelConfig, seed: int) -> Question:
@@ -104,6 +113,7 @@ def _drawn_function(brief: Brief) -> Target:
 
 
 FORMATS: Mapping[str, Format] = {
+    "diff": Format(_diff, _has_block, talks=True),
     "rewrite": Format(_rewrite, _has_block, talks=True),
     "cross": Format(_cross, _has_block, talks=True),
     "complete": Format(_complete, _has_function, talks=False),
