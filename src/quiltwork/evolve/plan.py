@@ -42,7 +42,8 @@ def plan(state: State, arms: Sequence[str], dimensions: Dimensions) -> Planned:
         return _again(state, step, island, rng)
     parents = _parents(state, island, rng, 1 + search.inspirations)
     tuning = _tuning(state, step, island, parents[0], dimensions, rng) if "tune" in arms else None
-    able = [arm for arm in arms if arm != "tune" or tuning is not None] or ["tune"]
+    alone = set(parents) == {parents[0]}
+    able = [arm for arm in arms if (tuning or arm != "tune") and not (alone and arm.endswith(":cross"))] or ["tune"]
     arm = _choose_arm(state, able, rng)
     if arm == "tune":
         return tuning or _open_campaign(state, step, island, parents[0], dimensions)

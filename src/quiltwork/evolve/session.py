@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from quiltwork import __version__
 from quiltwork.errors import UserError
 from quiltwork.evolve.budget import Budget, parse_budget
-from quiltwork.evolve.config import ProblemConfig, SearchConfig
+from quiltwork.evolve.config import CandidateLimits, LlmConfig, NoveltyConfig, ProblemConfig, SearchConfig
 from quiltwork.evolve.entries import Resumed, Started
 from quiltwork.evolve.loop import Driver
 from quiltwork.evolve.problem import Problem, unpack_bundle
@@ -159,19 +159,34 @@ def check_budget(budget: Budget, config: ProblemConfig) -> None:
         )
 
 
+SETTABLE: dict[str, type[BaseModel]] = {
+    "search": SearchConfig,
+    "llm": LlmConfig,
+    "novelty": NoveltyConfig,
+    "limits": CandidateLimits,
+}
+"""Tables of `problem.toml` whose fields `--set` may replace; a name without a table is one of `search`."""
+
+
 def with_settings(config: ProblemConfig, settings: Mapping[str, Any]) -> ProblemConfig:
-    """The problem's settings with some fields of `search` replaced. Raises `UserError` that names the field."""
-    if not settings:
-        return config
-    unknown = sorted(set(settings) - set(SearchConfig.model_fields))
-    if unknown:
-        known = ", ".join(SearchConfig.model_fields)
-        raise UserError(f"--set {unknown[0]}: there is no such setting; there are {known}")
-    try:
-        search = SearchConfig.model_validate({**config.search.model_dump(), **settings})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise UserError(
-            f"--set {'.'.join(map(str, first['loc']))}: {first['msg']} (given: {first['input']!r})"
-        ) from error
-    return config.model_copy(update={"search": search})
+    """The problem's settings with some fields replaced: `islands` or `llm.repair`. Raises `UserError` that names the field."""
+    for name, value in settings.items():
+        table, _, field = name.rpartition(".")
+        model = SETTABLE.get(table or "search")
+        if model is None or field not in model.model_fields:
+            raise UserError(f"--set {name}: there is no such setting; there are {_settings_there_are(table)}")
+        now: BaseModel = getattr(config, table or "search")
+        try:
+            changed = model.model_validate({**now.model_dump(), field: value})
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise UserError(f"--set {name}: {first['msg']} (given: {first['input']!r})") from error
+        config = config.model_copy(update={table or "search": changed})
+    return config
+
+
+def _settings_there_are(table: str) -> str:
+    if table in SETTABLE:
+        return ", ".join(f"{table}.{field}" for field in SETTABLE[table].model_fields)
+    others = ", ".join(f"{name}.…" for name in SETTABLE if name != "search")
+    return f"{', '.join(SearchConfig.model_fields)}, {others}"
