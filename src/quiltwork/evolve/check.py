@@ -71,6 +71,7 @@ def check_problem(folder: Path, *, trust: bool) -> Report:
         blocks=len(blocks(problem.program)),
         proposers=list(arms_for(problem, NAMES)),
         budget=str(parse_budget(problem.config.budget)),
+        remarks=[] if problem.imported is None else [problem.imported.notice, *problem.imported.remarks],
     )
     payload = {
         "problem": str(problem.path),

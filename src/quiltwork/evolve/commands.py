@@ -14,6 +14,7 @@ import typer
 from quiltwork.errors import UserError
 
 if TYPE_CHECKING:
+    from quiltwork.evolve.problem import Problem
     from quiltwork.evolve.session import Session
     from quiltwork.models import ModelConfig
 
@@ -58,6 +59,29 @@ def check(folder: ProblemFolder, trust: Trust = False, json: AsJson = False) -> 
         raise typer.Exit(1)
 
 
+@app.command("import", epilog="Example: quiltwork evolve import my_openevolve_folder --out my_problem")
+def import_folder(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a folder of OpenEvolve or ShinkaEvolve")],
+    out: Annotated[Path, typer.Option(help="the problem's folder, to be made")],
+    stages: Annotated[
+        bool, typer.Option("--stages", help="OpenEvolve's cascade as stages: below a threshold a program is refused")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Turn a folder of OpenEvolve or ShinkaEvolve into a problem, and say what became of every key of its configuration."""
+    from quiltwork.evolve.neighbours import find
+    from quiltwork.evolve.neighbours.folder import NeighbourError
+
+    imported = find(folder, stages=stages)
+    if imported is None:
+        raise NeighbourError(
+            f"{folder}: neither OpenEvolve's layout (initial_program.*, evaluator.py) nor ShinkaEvolve's "
+            "(initial.*, evaluate.py)"
+        )
+    imported.write(out)
+    typer.echo(json_module.dumps(imported.as_data(), indent=2) if json else imported.as_text(out))
+
+
 @app.command(
     epilog="Example: quiltwork evolve run gallery/circle_packing_26 --budget 500evals --seed 7 --set islands=4",
 )
@@ -71,7 +95,9 @@ def run(
         list[str] | None,
         typer.Option(help="a model to ask, as `quiltwork models list` names it, or URL#ID; may be given several times"),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="equal seeds and evaluations give equal histories")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="equal seeds and evaluations give equal histories [default: 0]")
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, max=256, help="worker processes [default: one per core]")
     ] = None,
@@ -90,12 +116,14 @@ def run(
     from quiltwork.evolve.session import begin
 
     problem = Problem.load(folder)
+    if problem.imported is not None:
+        typer.echo(problem.imported.notice, err=True)
     path = out or Path("runs") / f"{folder.resolve().name}-{datetime.now():%Y%m%d-%H%M%S}"
     amount = parse_budget(budget) if budget else None
     begin(
         problem,
         path,
-        seed=seed,
+        seed=_seed(seed, problem),
         budget=amount,
         settings=_settings(settings or []),
         models=_models(model or []),
@@ -316,6 +344,13 @@ def _models(names: list[str]) -> tuple[ModelConfig, ...]:
     from quiltwork.models.settings import resolve_models
 
     return resolve_models(names)
+
+
+def _seed(said: int | None, problem: Problem) -> int:
+    """The seed of a run: what the user says, else what a neighbour's configuration says, else 0."""
+    if said is not None:
+        return said
+    return (problem.imported.seed or 0) if problem.imported is not None else 0
 
 
 def _opened(path: Path, *, drive: bool) -> Any:

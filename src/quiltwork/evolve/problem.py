@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import sys
+import tempfile
 import types
+import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,10 +19,12 @@ import msgspec
 from quiltwork.errors import UserError
 from quiltwork.evolve.building_blocks import check_building_block
 from quiltwork.evolve.config import Known, KnownValue, ProblemConfig
+from quiltwork.evolve.neighbours import find
 from quiltwork.evolve.program import Program, blocks
 from quiltwork.toml import read_toml
 
 if TYPE_CHECKING:
+    from quiltwork.evolve.neighbours.folder import Imported
     from quiltwork.evolve.nlp import Nlp
 
 GUIDE = "docs/evolve.md"
@@ -38,6 +42,7 @@ class Problem:
     """A problem folder, checked. `program` is the seed, `building_blocks` maps slot -> block name -> source text.
 
     `beside` are text files that lie beside the program in its jail and do not change: helpers, tables.
+    `imported` says where the folder comes from, if it was a neighbour's (OpenEvolve's, ShinkaEvolve's).
     """
 
     path: Path
@@ -47,12 +52,15 @@ class Problem:
     readme: str
     building_blocks: Mapping[str, Mapping[str, str]]
     beside: Mapping[str, str] = field(default_factory=dict)
+    imported: Imported | None = None
 
     @classmethod
     def load(cls, path: Path) -> Problem:
         """Read a folder; raises `ProblemError` (or another `UserError`) that names the file, the line and the field."""
         path = path.resolve()
         if not (path / "problem.toml").is_file():
+            if imported := find(path):
+                return cls._converted(imported)
             hint = (
                 "make one with: quiltwork evolve new DIR" if not path.exists() else "a problem is a folder that has one"
             )
@@ -82,6 +90,15 @@ class Problem:
             building_blocks=_read_building_blocks(path / "blocks"),
             beside=beside,
         )
+
+    @classmethod
+    def _converted(cls, imported: Imported) -> Problem:
+        """A neighbour's problem in a temporary folder, which goes when the problem does; a run has its own copy."""
+        folder = tempfile.TemporaryDirectory(prefix="quiltwork-import-")
+        imported.write(Path(folder.name))
+        problem = replace(cls.load(Path(folder.name)), imported=imported)
+        weakref.finalize(problem, folder.cleanup)
+        return problem
 
     @cached_property
     def evaluator(self) -> types.ModuleType:

@@ -1,0 +1,5 @@
+"""Part of the stand-in for ShinkaEvolve."""
+
+from pkgutil import extend_path
+
+__path__ = extend_path(__path__, __name__)
