@@ -28,9 +28,11 @@ class Door(NamedTuple):
 
 DOORS = {
     "evolve": Door("quiltwork.evolve.commands:app", "Improve programs by proposals and evaluators."),
+    "models": Door("quiltwork.models.commands:app", "List, fetch, try and serve language models."),
     "doctor": Door("quiltwork.sandbox.commands:doctor", "Say what this machine can do, and what it lacks."),
     "runs": Door("quiltwork.cli.log_commands:runs", "List the runs in a folder."),
     "log": Door("quiltwork.cli.log_commands:log_app", "Show, verify and follow the log of a run."),
+    "web": Door("quiltwork.web.commands:web", "Show runs in a browser; begin, pause and resume them."),
     "explain": Door("quiltwork.cli.log_commands:explain", "Walk back from an entry to all that it rests on."),
 }
 
