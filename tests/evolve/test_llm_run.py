@@ -171,3 +171,14 @@ def test_requests_are_open_at_once_but_never_more_than_allowed(problem: Path, ho
         models_file(home, script, in_flight=12)
         run(problem, tmp_path / "run", budget="30evals")
         assert 6 <= script.most_at_once <= 12
+
+
+def test_an_estimate_is_said_before_the_first_request(
+    problem: Path, script: Script, home: Path, tmp_path: Path
+) -> None:
+    models_file(home, script, usd_per_mtok_in=1.0, usd_per_mtok_out=2.0)
+    words = ("--budget", "10evals,1usd", "--model", "fast", *ONLY_REWRITES, "--out", tmp_path / "run", "--json")
+    said = quiltwork("evolve", "run", problem, *words).stderr
+    assert "estimate: a request is about" in said
+    assert "with fast" in said
+    assert "never more than 1usd" in said

@@ -304,10 +304,13 @@ def _drive(
     from quiltwork.evolve.budget import parse_budget
     from quiltwork.evolve.display.panel import Panel, final_table
     from quiltwork.evolve.display.snapshot import snapshot
+    from quiltwork.evolve.estimate import estimate
     from quiltwork.evolve.session import drive
     from quiltwork.evolve.verdict import judge
 
     with _opened(path, drive=True) as session:
+        if said := estimate(session.problem, session.state.budget, session.problem.config.models):
+            typer.echo(said, err=True)
         panel = Panel(lambda: snapshot(session.state, session.problem), quiet=json)
         with panel:
             reason = drive(

@@ -38,7 +38,7 @@ class Effects:
     def __init__(
         self, run: Run, problem: Problem, state: State, workers: Workers, switchboard: Switchboard, *, trust: bool
     ) -> None:
-        self.library = Library(run.blobs, problem)
+        self.library = Library(run.blobs, problem, workers.share(problem.path))
         self._run = run
         self._problem = problem
         self._state = state

@@ -28,9 +28,11 @@ CACHED = 1_024
 class Library:
     """Reads and writes the blobs of one run."""
 
-    def __init__(self, blobs: BlobStore, problem: Problem) -> None:
+    def __init__(self, blobs: BlobStore, problem: Problem, shared: str = "") -> None:
         self.blobs = blobs
         self.problem = problem
+        self.shared = shared or str(problem.path)
+        """What workers know the problem's folder by."""
         self.program = lru_cache(CACHED)(self._program)
         """The program with a blob id."""
         self.text = lru_cache(CACHED)(self._text)
@@ -102,7 +104,7 @@ class Library:
         """The same for a heavy proposer, as data for `evaluation.propose`."""
         assert state.started is not None
         return {
-            "problem": str(self.problem.path),
+            "problem": self.shared,
             "arm": planned.arm,
             "seed": state.started.seed,
             "step": planned.step,
@@ -165,7 +167,7 @@ def payload_for_evaluation(
     if state.config.noisy:
         seed = int(draw(state.started.seed, planned.step, "evaluate").integers(2**31 - 1))
     return {
-        "problem": str(library.problem.path),
+        "problem": library.shared,
         "files": dict(library.program(proposed.program).files),
         "construction": library.raw(proposed.construction),
         "start": library.raw(planned.start),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import tomli_w
 from pydantic import BaseModel, ValidationError
 
 from quiltwork import __version__
@@ -83,6 +84,9 @@ def opened(path: Path, *, drive: bool) -> Iterator[Session]:
         if state.started is None or state.config is None:
             raise UserError(f"{path}: not a run of evolve; its log has no beginning")
         unpack_bundle(run.blobs.get(state.started.problem), Path(folder))
+        # Workers read the folder: it has to say what the run was begun with, settings of the command line included.
+        frozen = tomli_w.dumps(state.config.model_dump(mode="json", exclude_none=True))
+        (Path(folder) / "problem.toml").write_text(frozen, "utf-8")
         problem = replace(Problem.load(Path(folder)), config=state.config)
         yield Session(run, problem, state)
 
