@@ -50,6 +50,9 @@ LOOK_EVERY_S: Final = 1.0
 ENDING_S: Final = 30.0
 """A killed jail is gone in milliseconds; longer than this, the kernel is in trouble."""
 
+_THROUGH_A_SHELL: Final = ("/bin/sh", "-c", 'exec "$@"', "sh")
+"""So that a command that is not there is the agent's failure, in the shell's words, and not the jail's."""
+
 _CHUNK: Final = 2**16
 _NAMED: Final = 10
 _SECRET_CHARS: Final = 8
@@ -131,6 +134,7 @@ async def _run(
     try:
         process = await asyncio.create_subprocess_exec(
             *words,
+            *_THROUGH_A_SHELL,
             *config.command,
             stdin=task,
             stdout=asyncio.subprocess.PIPE,
