@@ -12,10 +12,11 @@ A *step* is one child program on its way through the run:
 `pipeline` ahead of the last committed one, so that a run is a function of its seed and its results and never of the
 number of workers or their speed.
 
-The names that a problem's `evaluate.py` and `polish.py` need are here.
+The names that a problem's `evaluate.py` and `polish.py` need are here, and `optimize`, the same for a program that calls.
 """
 
 import os
+from typing import TYPE_CHECKING, Any
 
 # Before numpy loads: the last bits of linear algebra depend on the number of threads, and equal seeds must give equal
 # histories; workers keep the cores busy anyway.
@@ -25,4 +26,16 @@ for _library in ("OPENBLAS", "OMP", "MKL"):
 from quiltwork.evolve.nlp import Nlp  # noqa: E402
 from quiltwork.evolve.score import Certificate, InvalidScore, Score  # noqa: E402
 
-__all__ = ["Certificate", "InvalidScore", "Nlp", "Score"]
+if TYPE_CHECKING:
+    from quiltwork.evolve.api import Optimized, optimize
+
+__all__ = ["Certificate", "InvalidScore", "Nlp", "Optimized", "Score", "optimize"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what only callers of `optimize` need when they ask for it: every worker imports this room."""
+    if name not in ("Optimized", "optimize"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from quiltwork.evolve import api
+
+    return getattr(api, name)
