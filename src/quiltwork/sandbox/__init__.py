@@ -6,6 +6,7 @@ with open_jail() as jail, jail.start(files, "program.py", Limits(), seed=0) as s
 jail.py, session.py, server.py   the host's side      wire.py       data as bytes, on both sides
 zygote.py                        the warm server      syscalls.py   what the kernel lets a candidate call
 inmate.py                        the candidate's side view.py       what of this machine the jail shows
+guest.py                         what a user's own command (a coding agent) sees of this machine
 """
 
 from quiltwork.sandbox import wire

@@ -14,7 +14,7 @@ from quiltwork.evolve.editing.fences import said
 from quiltwork.evolve.editing.functions import continued, targets
 from quiltwork.evolve.editing.rewrite import rewritten
 from quiltwork.evolve.editing.search_replace import edited
-from quiltwork.evolve.program import Program, within_blocks
+from quiltwork.evolve.program import Program, blocks, within_blocks
 from quiltwork.evolve.prompting.judge import read_judgement
 from quiltwork.evolve.prompting.meta import read_instruction
 from tests.evolve.corpus import CORPUS, parses, programs
@@ -49,15 +49,20 @@ replies = st.lists(lines, max_size=30).map("\n".join) | st.text(max_size=200)
 
 @st.composite
 def edits_of(draw: st.DrawFn, program: Program) -> str:
-    """Edits that quote the program, now and then wrongly."""
-    path = draw(st.sampled_from(sorted(program.files)))
-    text = program.files[path].splitlines() or [""]
-    first = draw(st.integers(0, len(text) - 1))
-    quoted = text[first : first + draw(st.integers(1, 5))]
-    margin = draw(st.sampled_from(["", "", "  ", "\t"]))
-    search = "\n".join(margin + line for line in quoted)
-    replacement = draw(st.lists(lines | st.sampled_from(quoted), max_size=5).map("\n".join))
-    return f"{draw(lines)}\n<<<<<<< SEARCH\n{search}\n=======\n{replacement}\n>>>>>>> REPLACE\n"
+    """Edits that quote a few lines around or in a block and mostly keep the shape of the program."""
+    block = draw(st.sampled_from(blocks(program)))
+    text = program.files[block.path].splitlines() or [""]
+    first = min(max(0, draw(st.integers(block.first - 2, block.last))), len(text) - 1)
+    quoted = text[first : first + draw(st.integers(1, 3))]
+    indent = quoted[0][: len(quoted[0]) - len(quoted[0].lstrip())]
+    added = draw(st.sampled_from(["pass", "x = 1", "return 0.5", "# why", "EVOLVE-BLOCK-END"]) | lines)
+    replacement = draw(
+        st.sampled_from([[indent + added, *quoted], [*quoted, indent + added], [indent + added], quoted, []])
+    )
+    margin = draw(st.sampled_from(["", "", "", "  ", "\t"]))
+    search, new = ("\n".join(margin + line for line in each) for each in (quoted, replacement))
+    lead = draw(st.sampled_from(["", block.path, f"`{block.path}`", "words"]))
+    return f"{lead}\n<<<<<<< SEARCH\n{search}\n=======\n{new}\n>>>>>>> REPLACE\n"
 
 
 def holds(parent: Program, change: Callable[[], Program]) -> bool:
