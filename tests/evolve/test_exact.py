@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Context, Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -13,6 +14,7 @@ from quiltwork.evolve.exact import (
     float_above,
     float_below,
     integers,
+    log_bounds,
     numbers,
     smallest_repair,
     squared_distance,
@@ -107,3 +109,16 @@ def test_the_smallest_repair_that_is_valid_is_taken() -> None:
 
 def test_what_no_small_repair_mends_is_not_mended() -> None:
     assert smallest_repair(lambda by: by, lambda value: value > 1e-3) is None
+
+
+@given(st.integers(1, 10**30))
+def test_a_logarithm_lies_between_its_rational_bounds(number: int) -> None:
+    below, above = log_bounds(number)
+    exact = Fraction(Context(prec=60).ln(Decimal(number)))
+    assert below <= exact <= above
+    assert above - below < Fraction(1, 10**40)
+
+
+def test_zero_has_no_logarithm() -> None:
+    with pytest.raises(ValueError, match="0 has no logarithm"):
+        log_bounds(0)

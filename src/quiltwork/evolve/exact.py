@@ -21,6 +21,9 @@ Repaired = TypeVar("Repaired")
 FINEST, COARSEST = 54, 20
 """Exponents of the smallest and the largest repair, 2**-54 and 2**-20: one for rounding, one for a loose solver's tolerance."""
 
+LOG_UNIT, LOG_SLACK = 2**160, 1_000
+"""Logarithms are computed in whole units of 1/LOG_UNIT, and are off by less than LOG_SLACK of them per series."""
+
 
 def numbers(data: Data, rows: int, columns: int, what: str) -> Table:
     """A stranger's table of numbers as plain floats; raises `InvalidScore` for any other shape, type, or non-finite value.
@@ -95,6 +98,30 @@ def float_below(value: Fraction) -> float:
 def float_above(value: Fraction) -> float:
     """The smallest float that is not below a rational."""
     return -float_below(-value)
+
+
+def log_bounds(number: int) -> tuple[Fraction, Fraction]:
+    """Rationals below and above the natural logarithm of a positive integer, less than 1e-40 apart.
+
+    With 2**k > n >= 2**(k - 1): ln n = k ln 2 + ln(n / 2**k) = 2 k atanh(1/3) - 2 atanh((2**k - n) / (2**k + n)).
+    """
+    if number < 1:
+        raise ValueError(f"{number} has no logarithm")
+    k = number.bit_length()
+    two, rest = _doubled_atanh(1, 3), _doubled_atanh(2**k - number, 2**k + number)
+    return Fraction(k * two - rest - LOG_SLACK, LOG_UNIT), Fraction(k * (two + LOG_SLACK) - rest, LOG_UNIT)
+
+
+def _doubled_atanh(above: int, below: int) -> int:
+    """2 atanh(above / below) in units of 1/LOG_UNIT, for a ratio of at most 1/3: never too large, short by less than LOG_SLACK.
+
+    Floors cost a term less than 3 units, and after 51 terms at most the powers vanish.
+    """
+    power, total, odd = LOG_UNIT * above // below, 0, 1
+    while power:
+        total += power // odd
+        odd, power = odd + 2, power * above * above // (below * below)
+    return 2 * total
 
 
 def smallest_repair(
