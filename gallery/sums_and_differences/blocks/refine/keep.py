@@ -1,0 +1,2 @@
+def refine(elements, rng):
+    return elements
