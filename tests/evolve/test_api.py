@@ -69,16 +69,17 @@ def test_ctrl_c_returns_what_was_found_and_the_run_can_be_looked_at(tmp_path: Pa
 
 
 def test_a_second_ctrl_c_is_the_callers() -> None:
-    asked, over = threading.Event(), threading.Event()
+    caller, asked, over = threading.get_ident(), threading.Event(), threading.Event()
 
     class Driver:
         def ask_to_stop(self, reason: str) -> None:
             asked.set()
 
     def work() -> None:
-        os.kill(os.getpid(), signal.SIGINT)
+        asyncio.run(desk.run("os:fspath", "the caller is at the desk", timeout_s=60.0))
+        signal.pthread_kill(caller, signal.SIGINT)
         assert asked.wait(60.0)
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.pthread_kill(caller, signal.SIGINT)
         over.wait(60.0)
 
     desk = Desk()

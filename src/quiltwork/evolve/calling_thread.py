@@ -85,10 +85,13 @@ class Desk:
                 self._calls.put(None)
 
         thread = threading.Thread(target=beside, name="quiltwork-run", daemon=True)
-        thread.start()
         try:
+            thread.start()
             self._carry_out_calls()
             thread.join()
+        except KeyboardInterrupt:
+            self._interrupt()
+            raise
         finally:
             close_jails()
         if failure:
@@ -108,9 +111,12 @@ class Desk:
             except KeyboardInterrupt:
                 if self._interrupted:
                     raise
-                self._interrupted = True
-                if self._driver is not None:
-                    self._driver.ask_to_stop("interrupted")
+                self._interrupt()
+
+    def _interrupt(self) -> None:
+        self._interrupted = True
+        if self._driver is not None:
+            self._driver.ask_to_stop("interrupted")
 
 
 def _settle(future: asyncio.Future[dict[str, Any]], answer: dict[str, Any]) -> None:

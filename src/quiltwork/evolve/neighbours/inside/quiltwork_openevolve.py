@@ -48,6 +48,7 @@ def evaluate(
         elif only is not None:
             stage = getattr(evaluator, STAGES[only], evaluator.evaluate)
             metrics, artifacts = _run(stage, path, timeout_s)
+            metrics.pop("error", None)  # no threshold is compared with it
         else:
             metrics, artifacts = _cascade(evaluator, path, cascade, timeout_s)
     except Refused as refusal:
