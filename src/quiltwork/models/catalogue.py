@@ -91,6 +91,13 @@ CATALOGUE = {
 }
 
 
+def catalogued(name: str) -> LocalModel:
+    """Find a model of the catalogue. Raises `FetchError` that lists what there is."""
+    if name not in CATALOGUE:
+        raise FetchError(f"there is no model {name!r} to fetch; there are: {', '.join(CATALOGUE)}")
+    return CATALOGUE[name]
+
+
 def path_of(name: str) -> Path | None:
     """The file of a model of the catalogue, if it was fetched."""
     path = cache() / "models" / f"{name}.gguf"
@@ -99,14 +106,14 @@ def path_of(name: str) -> Path | None:
 
 def fetch(name: str, *, progress: Progress = lambda done, total: None) -> Path:
     """Fetch a model of the catalogue, or take up where a fetch was broken off; gives its file. Raises `FetchError`."""
-    if name not in CATALOGUE:
-        raise FetchError(f"there is no model {name!r} to fetch; there are: {', '.join(CATALOGUE)}")
-    model = CATALOGUE[name]
+    model = catalogued(name)
     folder = cache() / "models"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(folder / f"{name}.lock"):
-            return path_of(name) or _assemble(model, folder, progress)
+            path = path_of(name) or _assemble(model, folder, progress)
+            progress(model.size, model.size)
+            return path
     except OSError as error:
         raise FetchError(f"{error.filename or folder}: cannot be written: {error.strerror}") from error
 

