@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -69,7 +70,7 @@ def _unknown(key: str, keys: Keys) -> str:
 
 
 def _shown(key: str, value: Any) -> str:
-    if key.rpartition(".")[2] in SECRET and isinstance(value, str) and not value.startswith("${"):
+    if key.rpartition(".")[2] in SECRET and not re.fullmatch(r"\$\{\w+\}", str(value)):
         return "(a key)"
     text = " ".join(str(value).split())
     return text if len(text) <= 40 else text[:37] + "..."
