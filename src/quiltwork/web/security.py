@@ -126,9 +126,7 @@ class Guard:
         if len(hosts) != 1:
             return False
         name, port = _split(hosts[0])
-        if port not in (self.door.port, None if self.door.port != 80 else 80):
-            return False
-        return name in self.door.names or (self.door.any_address and _is_address(name))
+        return port == self.door.port and (name in self.door.names or (self.door.any_address and _is_address(name)))
 
     def _same_origin(self, headers: Headers) -> bool:
         """Whether a page of ours asks: browsers say so themselves, and no page can make them lie."""
@@ -138,11 +136,11 @@ class Guard:
         return origin.scheme == "http" and origin.netloc.lower() == headers["host"].lower()
 
 
-def _split(host: str) -> tuple[str, int | None]:
-    """Part "name:port". A port that is no number is one that nobody has."""
+def _split(host: str) -> tuple[str, int]:
+    """Part "name:port"; none means 80. A port that is no number is one that nobody has."""
     name, colon, port = host.lower().rpartition(":")
     if not colon or host.endswith("]"):
-        return host.lower(), None
+        return host.lower(), 80
     return name, int(port) if port.isdecimal() and len(port) <= 5 else -1
 
 

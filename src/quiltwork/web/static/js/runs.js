@@ -55,7 +55,7 @@ function item(card) {
   const chip = h("span", { class: `state ${card.condition}` }, conditionWords(card.condition));
   if (card.broken) return h("li", { class: "card" }, h("div", { class: "who" }, h("h3", {}, name), chip), h("p", { class: "why wide" }, card.broken));
   const value = card.best === null || card.best === undefined ? null
-    : h("div", { class: "value" }, h("b", { class: "num" }, number(card.best)), card.known && h("span", { class: card.known.word }, card.known.word === "level" ? `level with ${card.known.who}` : `${card.known.words} ${card.known.word === "ahead" ? "of" : ""} ${card.known.who}`));
+    : h("div", { class: "value" }, h("b", { class: "num" }, number(card.best)), card.known && [h("span", { class: card.known.word }, card.known.words), h("span", { class: "label" }, ` against ${card.known.who}`)]);
   const budget = card.budgets?.map((each) => h("div", { class: "spend" }, bar(each.spent / each.total, spent(each)), h("span", { class: "label" }, spent(each))));
   return h("li", { class: "card" },
     h("div", { class: "who" }, h("h3", {}, name), chip, card.problem && h("p", { class: "label" }, card.summary || card.problem)),

@@ -31,7 +31,7 @@ export function curveView({ colourOf }) {
     const ink = colour("--soft"), line = colour("--line");
     const axis = { stroke: ink, font: "12px system-ui, sans-serif", grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1, size: 4 } };
     return {
-      width: chart.clientWidth, height: HEIGHT, legend: { show: false }, padding: [12, 14, 0, 0],
+      width: chart.clientWidth, height: HEIGHT, legend: { show: false }, padding: [22, 14, 0, 0],
       cursor: { y: false, points: { size: 8 } }, scales: { x: { time: false }, y: { range: [-0.03, 1.05] } },
       axes: [
         { ...axis, space: 80, values: (_, all) => all.map(words) },
@@ -75,14 +75,14 @@ export function curveView({ colourOf }) {
       ctx.moveTo(left, each.y);
       ctx.lineTo(left + width, each.y);
       ctx.stroke();
-      const y = Math.max(each.y + 15 * devicePixelRatio, before + 16 * devicePixelRatio), text = fitted(ctx, `${each.who}  ${number(each.value)}`, width - 16 * devicePixelRatio);
+      const y = Math.max(each.y - 5 * devicePixelRatio, before + 15 * devicePixelRatio), text = fitted(ctx, `${each.who}  ${number(each.value)}`, width - 16 * devicePixelRatio);
       before = y;
       ctx.setLineDash([]);
-      ctx.textAlign = "right";
+      ctx.textAlign = "left";
       ctx.strokeStyle = ground;
       ctx.lineWidth = 4 * devicePixelRatio;
-      ctx.strokeText(text, left + width - 6, y);
-      ctx.fillText(text, left + width - 6, y);
+      ctx.strokeText(text, left + 8, y);
+      ctx.fillText(text, left + 8, y);
       ctx.lineWidth = 1.25 * devicePixelRatio;
       ctx.setLineDash([5 * devicePixelRatio, 4 * devicePixelRatio]);
     }

@@ -35,7 +35,7 @@ export function proposersView({ colourOf }) {
   const update = (summary) => {
     drawArms({ all: summary.arms, paid: summary.tokens > 0 || summary.usd > 0 });
     drawAsked(summary.asked);
-    drawTold(summary.instructions);
+    drawTold(summary.asked.length ? summary.instructions : []);
     drawRefused({ all: summary.refusals, steps: Math.max(1, summary.steps) });
   };
   return { at, update };
