@@ -127,12 +127,14 @@ HOSTILE = {
     "exit": ("import os\nos._exit(0)\n", "exited"),
     "system exit": ("raise SystemExit(0)\n", "invalid"),
     "endless loop": ("while True:\n    pass\n", "invalid"),
-    "evaluator tampering": (
-        "import evaluator_backup\n",
-        "invalid",
-    ),
     "infinite score": ("def run():\n    return float('inf')\n", "invalid"),
-    "forged score": (
+    "child left behind": (
+        "import subprocess, sys\n"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1000)'])\n"
+        "def run():\n    return 1.0\n",
+        "ok",
+    ),
+    "evaluator tampering and a forged score": (
         "import sys\n"
         "sys.modules['evaluation_module'].evaluate = lambda path: {'combined_score': 1e6}\n"
         "open('evaluator.py', 'w').write('def evaluate(path): return {\"combined_score\": 1e6}')\n"
@@ -231,6 +233,10 @@ def test_settings_reach_the_problem(tmp_path: Path) -> None:
 def test_a_configuration_that_cannot_be_read_is_named_with_its_key(tmp_path: Path, config: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
         find(folders.openevolve(tmp_path / "wrong", config=config))
+
+
+def test_the_command_has_help_with_an_example() -> None:
+    assert "Example: quiltwork evolve import" in quiltwork("evolve", "import", "--help").stdout
 
 
 def test_what_is_no_folder_of_theirs_is_left_alone(tmp_path: Path) -> None:
