@@ -13,6 +13,7 @@
     embed.py      a small local embedder (extra `embed`)
     settings.py   what `--model` means: a user's own model, one of the catalogue, a file, a server's address
     places.py     the folders in which a user's settings and fetched models lie
+    commands.py   the CLI verbs: list, fetch, chat, serve
 
 A request is a value with an id, the hash of what it holds. A reply belongs to a request for ever: that is what makes a
 recording and a resumed run possible. No key is ever part of a request, a reply or an error.

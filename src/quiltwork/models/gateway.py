@@ -64,6 +64,8 @@ class Gateway:
 
     async def _server(self, name: str) -> Server:
         config = self._config(name)
+        if name in self._servers:
+            return self._servers[name]
         async with self._starting:
             if name not in self._servers:
                 from quiltwork.models.local import LocalServer

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import os
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from itertools import count
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -19,6 +17,7 @@ from quiltwork.models import wire
 from quiltwork.models.base import ModelUnavailable, Reply, Request, RequestRefused
 from quiltwork.models.config import ModelConfig
 from quiltwork.models.pace import Clock, Pace
+from quiltwork.models.places import on_this_machine
 from quiltwork.models.prices import cost, price_of
 from quiltwork.models.wire import Pieces, Trouble
 
@@ -302,12 +301,3 @@ def _name(error: Exception) -> str:
     if isinstance(error, TimeoutError | httpx.TimeoutException):
         return "no answer in time"
     return str(error) or type(error).__name__
-
-
-def on_this_machine(url: str) -> bool:
-    """Whether a server is on a loopback address."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
