@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from quiltwork.web.assets import fetch
 from tests.evolve.helpers import QUILTWORK, sine
 
-PATIENCE_MS = 120_000
+PATIENCE_MS = 60_000
 """For whatever a page waits for: a machine that is ten times too busy must pass too."""
 
 

@@ -20,7 +20,7 @@ HOSTILE = (
 
 def long_run(problem: Path, path: Path, steps: int) -> None:
     """A run of so many committed steps; every tenth is refused, every hundredth is a new best."""
-    begin(Problem.load(problem), path, seed=0)
+    begin(Problem.load(problem), path, seed=0, settings={"pipeline": 1})
     with Run.open(path, drive=True) as run:
         program = run.blobs.put(Problem.load(problem).program.encode())
         for first in range(0, steps, 500):
@@ -41,7 +41,7 @@ def _step(step: int, program: str) -> list[Body]:
 
 def hostile_run(problem: Path, path: Path) -> None:
     """A run in which everything that a stranger can write is an attack on the page."""
-    begin(Problem.load(problem), path, seed=0)
+    begin(Problem.load(problem), path, seed=0, settings={"pipeline": 1})
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"><script>alert(2)</script><text>{"x"}</text></svg>'
     with Run.open(path, drive=True) as run:
         bad = run.blobs.put(
