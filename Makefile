@@ -1,4 +1,5 @@
 # make demo   a program gets better before your eyes
+# make web    the runs in a browser
 # make test   everything that is tested, lint included
 PYTHON ?= python3
 BIN := .venv/bin
@@ -6,6 +7,7 @@ BIN := .venv/bin
 
 help:
 	@echo "make demo   install into .venv and improve gallery/circle_packing_26, live"
+	@echo "make web    the runs in a browser; fetches its drawing libraries from npm, once"
 	@echo "make test   install with the developer's tools, lint, and run the test suite"
 	@echo "make lint   ruff, mypy --strict, import-linter"
 
@@ -24,13 +26,19 @@ help:
 demo: .venv/.run
 	$(BIN)/quiltwork evolve run gallery/circle_packing_26
 
+web-assets: .venv/.run
+	$(BIN)/python -m quiltwork.web.assets
+
+web: web-assets
+	$(BIN)/quiltwork web --open
+
 lint: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint
+test: lint web-assets
 	$(BIN)/pytest
 
 slow: .venv/.dev
@@ -39,4 +47,4 @@ slow: .venv/.dev
 clean:
 	rm -rf .venv
 
-.PHONY: help demo lint test slow clean
+.PHONY: help demo web web-assets lint test slow clean
