@@ -67,6 +67,8 @@ def _asking(state: State, planned: Planned, rng: np.random.Generator) -> Planned
     if kind_of(planned.arm) == "llm" and rng.random() < llm.meta_share:
         model = planned.arm.split(":")[1]
         return Planned(step=planned.step, arm=f"meta:{model}", island=planned.island, ranking=ranking)
+    if planned.arm.endswith(":complete"):
+        return planned  # a continued function is told nothing, so no instruction is to be credited with it
     chosen = int(state.credit.choose([str(number) for number in ranking], rng, explore=state.config.search.explore))
     return msgspec.structs.replace(planned, instruction=chosen, failures=_failures(state, planned.island, llm.failures))
 
