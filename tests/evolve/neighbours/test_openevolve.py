@@ -225,6 +225,7 @@ def test_settings_reach_the_problem(tmp_path: Path) -> None:
     ("config", "said"),
     [
         ("max_iterations: many\n", r"config\.yaml: max_iterations must be a number, not 'many'"),
+        ("random_seed: often\n", r"config\.yaml: random_seed must be a whole number, not 'often'"),
         ("a: [\n", r"config\.yaml: not valid YAML"),
         ("- 1\n", r"config\.yaml: a table of settings is needed"),
         ("database:\n  feature_dimensions: ['a b']\n", r"feature_dimensions: 'a b' is no plain name"),
@@ -233,6 +234,13 @@ def test_settings_reach_the_problem(tmp_path: Path) -> None:
 def test_a_configuration_that_cannot_be_read_is_named_with_its_key(tmp_path: Path, config: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
         find(folders.openevolve(tmp_path / "wrong", config=config))
+
+
+def test_an_evaluator_that_is_no_text_is_named(tmp_path: Path) -> None:
+    folder = folders.openevolve(tmp_path / "binary")
+    (folder / "evaluator.py").write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match=r"evaluator\.py: a text file of that name is needed"):
+        find(folder)
 
 
 def test_the_command_has_help_with_an_example() -> None:
@@ -255,10 +263,14 @@ def test_files_that_are_no_text_or_a_runs_output_stay_behind(tmp_path: Path) -> 
     (folder / "table.npy").write_bytes(b"\x93NUMPY\xff")
     (folder / "openevolve_output").mkdir()
     (folder / "openevolve_output" / "best.py").write_text("x = 1")
+    (folder / "secrets.json").write_text('{"api_key": "sk-this-is-a-secret"}')
     (folder / "data").mkdir()
     (folder / "data" / "table.csv").write_text("1,2\n")
     imported = find(folder)
     assert imported is not None
-    assert imported.left_out == ["table.npy (not text, or too large to travel with every evaluation)"]
+    assert imported.left_out == [
+        "secrets.json (it may hold a key, which no program may see)",
+        "table.npy (not text, or too large to travel with every evaluation)",
+    ]
     assert "beside/data/table.csv" in imported.files
     assert not [name for name in imported.files if "openevolve_output" in name or name.startswith("beside/openevolve/")]

@@ -148,7 +148,7 @@ def test_import_then_check(tmp_path: Path) -> None:
         ("EvolutionConfig(num_generations='x')\n", "evo_config.num_generations must be a number"),
         ("LocalJobConfig(time='soon')\n", "job_config.time must be hh:mm:ss, not 'soon'"),
         ("def (\n", r"run_evo\.py:1: invalid syntax"),
-        ("LocalJobConfig(eval_program_path='elsewhere.py')\n", "names elsewhere.py, which is not there"),
+        ("LocalJobConfig(eval_program_path='elsewhere.py')\n", r"elsewhere\.py: a text file of that name is needed"),
     ],
 )
 def test_a_configuration_that_cannot_be_used_is_named(tmp_path: Path, script: str, said: str) -> None:

@@ -36,6 +36,7 @@ START_S = 10.0
 
 _NOT_CARRIED = ("problem.toml", "requirements.txt", "run.sh")
 _OUTPUTS = ("openevolve_output", "results", "checkpoints", "node_modules", "venv", "env", "build", "dist", "wandb")
+_SETTINGS = (".yaml", ".yml", ".json", ".toml", ".ini", ".cfg", ".env")
 _WARM = ("numpy", "scipy", "pandas", "sympy", "networkx", "sklearn", "matplotlib")
 """Packages that are worth loading once, before programs are forked."""
 
@@ -99,8 +100,11 @@ class Imported:
         }
 
 
-def beside(folder: Path, skip: Iterable[str], imported: Imported) -> dict[str, str]:
-    """The text files of a folder that lie beside the program; what is left out is named in `imported`."""
+def beside(folder: Path, needed: Iterable[str], imported: Imported, *, skip: Iterable[str] = ()) -> dict[str, str]:
+    """The text files of a folder that lie beside the program; what is left out is named in `imported`.
+
+    Raises `NeighbourError` where a `needed` one is among those.
+    """
     skipped, found, room = {*skip, *_NOT_CARRIED}, {}, ROOM_MB * 2**20
     for file in sorted(folder.rglob("*")):
         parts = file.relative_to(folder).parts
@@ -112,10 +116,19 @@ def beside(folder: Path, skip: Iterable[str], imported: Imported) -> dict[str, s
         text = _text(file) if file.stat().st_size <= room else None
         if text is None or re.search(r"[^\x20-\x7e]", name) or "\\" in name:
             imported.left_out.append(f"{name} (not text, or too large to travel with every evaluation)")
-            continue
-        room -= len(text.encode())
-        found[name] = text
+        elif file.suffix in _SETTINGS and _holds_key(text):
+            imported.left_out.append(f"{name} (it may hold a key, which no program may see)")
+        else:
+            room -= len(text.encode())
+            found[name] = text
+    if lacking := [name for name in needed if name not in found]:
+        raise NeighbourError(f"{folder / lacking[0]}: a text file of that name is needed, of at most {ROOM_MB} MiB")
     return found
+
+
+def _holds_key(text: str) -> bool:
+    values = re.findall(r"""api_?key["']?\s*[:=]\s*["']?(\S+)""", text, re.IGNORECASE)
+    return any(not value.startswith(("${", "null", "~", "None", ",", "}")) for value in values)
 
 
 def _text(file: Path) -> str | None:

@@ -129,20 +129,20 @@ def convert(folder: Path, *, stages: bool = False) -> Imported:
     config = _read_config(folder)
     imported = folders.Imported(source=f"OpenEvolve's layout in {folder.resolve().name}", rows=rows(config, KEYS))
     initial = programs[0]
-    around = _around(folder, imported)
+    around = folders.beside(folder, (initial.name, "evaluator.py"), imported)
     python = [source for path, source in around.items() if path.endswith(".py")]
     around |= _laid(python)
     name = folders.free_name("program", initial.suffix, around)
     text = around[initial.name]
     reader = Reader(config)
     try:
+        imported.seed = _seed(reader)
         settings, options = _settings(reader, around["evaluator.py"], text, imported, folder, stages=stages)
     except (ValueError, TypeError) as error:
         raise folders.NeighbourError(f"{folder / 'config.yaml'}: {error}") from error
     settings["program"] = {"entry": ADAPTER, "preload": folders.preload(python)}
     options = {"program": name, "initial": initial.name, **options}
     lines = "\n".join(f"        {key}={value!r}," for key, value in options.items())
-    imported.seed = _seed(reader)
     imported.files = {
         "problem.toml": folders.problem_toml(HEAD, {"name": folders.plain_name(folder), **settings}),
         "evaluate.py": EVALUATE.format(options=lines),
@@ -153,29 +153,12 @@ def convert(folder: Path, *, stages: bool = False) -> Imported:
     return imported
 
 
-def _around(folder: Path, imported: Imported) -> dict[str, str]:
-    """What lies beside the program: the folder's text files, but no key."""
-    from quiltwork.evolve.neighbours import folder as folders
-
-    around = folders.beside(folder, (), imported)
-    for path in [path for path, text in around.items() if path.endswith((".yaml", ".yml")) and _holds_key(text)]:
-        del around[path]
-        imported.left_out.append(f"{path} (it may hold a key, which no program may see)")
-    return around
-
-
 def _laid(python: list[str]) -> dict[str, str]:
     """The adapter, and the stand-in where somebody imports OpenEvolve."""
     from quiltwork.evolve.neighbours.folder import inside
 
     standin = ["openevolve"] if any("openevolve" in source for source in python) else []
     return inside(ADAPTER, "quiltwork_advice.py", *standin)
-
-
-def _holds_key(text: str) -> bool:
-    return any(
-        not value.startswith(("${", "null", "~")) for value in re.findall(r"api_key[\"']?\s*:\s*[\"']?(\S+)", text)
-    )
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
@@ -198,7 +181,9 @@ def _read_config(folder: Path) -> dict[str, Any]:
 def _seed(config: Reader) -> int | None:
     inner, outer = config.get("database.random_seed"), config.get("random_seed")
     said = outer if outer is not None else inner
-    return abs(int(said)) if said is not None else None
+    if said is not None and not isinstance(said, int):
+        raise ValueError(f"random_seed must be a whole number, not {said!r}")
+    return abs(said) if said is not None else None
 
 
 def _readme(config: Reader, folder: Path) -> str:
@@ -228,7 +213,7 @@ def _settings(
     iterations = int(config.number("max_iterations", 0))
     settings: dict[str, Any] = {
         "noisy": True,
-        **({"budget": f"{iterations + 1}evals"} if iterations else {}),
+        **({"budget": f"{iterations + 1}evals"} if iterations > 0 else {}),
         "metrics": [{"name": "combined_score", "direction": "maximize"}],
         "descriptors": descriptors,
         "limits": folders.limits(

@@ -106,12 +106,10 @@ def convert(folder: Path, *, stages: bool = False) -> Imported:
     config, unread, read = read_configs(folder)
     source = f"ShinkaEvolve's layout in {folder.resolve().name}"
     imported = folders.Imported(source=source, rows=[*rows(config, KEYS), *unread])
-    around = folders.beside(folder, (*read, "run_evo.py"), imported)
     reader = Reader(config)
     initial = _program(folder, reader)
     evaluator = Path(str(reader.get("job_config.eval_program_path", "evaluate.py"))).name
-    if evaluator not in around:
-        raise folders.NeighbourError(f"{folder}: job_config.eval_program_path names {evaluator}, which is not there")
+    around = folders.beside(folder, (initial.name, evaluator), imported, skip=(*read, "run_evo.py"))
     around["evaluate.py"] = around[evaluator]
     python = [text for path, text in around.items() if path.endswith(".py")]
     standin = ["shinka"] if any("shinka" in text for text in python) else []
