@@ -41,11 +41,11 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
 def test_a_folder_runs_unchanged_and_gets_better(tmp_path: Path) -> None:
     folder = folders.shinka(tmp_path / "parabola")
     done = quiltwork(
-        "evolve", "run", folder, "--budget", "25evals", "--set", "arms=mutate,tune", "--out", tmp_path / "run"
+        "evolve", "run", folder, "--budget", "12evals", "--set", "arms=mutate,tune", "--out", tmp_path / "run"
     )
     assert "share one jail and a process" in done.stderr
     summary = quiltwork_json("evolve", "status", tmp_path / "run")
-    assert summary["evaluations"] == 25
+    assert summary["evaluations"] == 12
     assert summary["best"]["metrics"]["combined_score"] > 1 / 3
 
 
