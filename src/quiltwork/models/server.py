@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import count
 from typing import TypeVar
 
@@ -70,7 +71,9 @@ class Server:
         self._pace = Pace(config.requests_per_min, config.tokens_per_min, self._clock)
         self._open = asyncio.Semaphore(config.in_flight)
         self._unsupported: frozenset[str] = frozenset()
-        self._client: httpx.AsyncClient | None = None
+        self._lines: list[httpx.AsyncClient] = []
+        self._idle: list[httpx.AsyncClient] = []
+        self._certificates: ssl.SSLContext | bool | None = None
 
     def __repr__(self) -> str:
         return f"Server({self._config.name!r}, {self._config.url!r})"
@@ -100,9 +103,9 @@ class Server:
 
     async def close(self) -> None:
         """Hang up."""
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        self._idle.clear()
+        while self._lines:
+            await self._lines.pop().aclose()
 
     async def _ask(self, request: Request) -> Reply:
         async with self._open:
@@ -208,23 +211,32 @@ class Server:
                 raise Trouble(f"its answer is not complete after timeout_s = {self._config.timeout_s:g}", passing=True)
             yield chunk
 
-    def _sent(self, request: Request, key: str, *, stream: bool) -> AbstractAsyncContextManager[httpx.Response]:
-        if self._client is None:
-            most = self._config.in_flight
-            self._client = httpx.AsyncClient(
-                timeout=httpx.Timeout(
-                    self._config.timeout_s, connect=min(CONNECT_S, self._config.timeout_s), pool=None
-                ),
-                limits=httpx.Limits(max_connections=most, max_keepalive_connections=most),
-                verify=self._config.url.startswith("https://"),  # certificates take 50 ms to load
-                trust_env=not on_this_machine(self._config.url),  # a proxy does not know our loopback
-            )
+    @asynccontextmanager
+    async def _sent(self, request: Request, key: str, *, stream: bool) -> AsyncGenerator[httpx.Response]:
+        """Send a request over a line of its own: one pool of many connections looks at all of them for every request."""
         headers = {"content-type": "application/json", "accept-encoding": "identity"}
         if key:
             headers["authorization"] = f"Bearer {key}"
         url = self._config.url.rstrip("/") + wire.path(request)
         body = wire.body(request, self._model, stream=stream, unsupported=self._unsupported)
-        return self._client.stream("POST", url, content=body, headers=headers)
+        line = self._idle.pop() if self._idle else self._new_line()
+        try:
+            async with line.stream("POST", url, content=body, headers=headers) as response:
+                yield response
+        finally:
+            self._idle.append(line)
+
+    def _new_line(self) -> httpx.AsyncClient:
+        if self._certificates is None:  # they take 50 ms to load, and plain http needs none
+            self._certificates = self._config.url.startswith("https://") and httpx.create_ssl_context()
+        line = httpx.AsyncClient(
+            timeout=httpx.Timeout(self._config.timeout_s, connect=min(CONNECT_S, self._config.timeout_s)),
+            limits=httpx.Limits(max_connections=1),
+            verify=self._certificates,
+            trust_env=not on_this_machine(self._config.url),  # a proxy does not know our loopback
+        )
+        self._lines.append(line)
+        return line
 
     def _key(self) -> str:
         """The key as the environment holds it now; nothing where the model needs none."""
