@@ -311,7 +311,7 @@ def _drive(
     with _opened(path, drive=True) as session:
         if said := estimate(session.problem, session.state.budget, session.problem.config.models):
             typer.echo(said, err=True)
-        panel = Panel(lambda: snapshot(session.state, session.problem), quiet=json)
+        panel = Panel(lambda: snapshot(session.state, session.problem, session.heard), quiet=json)
         with panel:
             reason = drive(
                 session,

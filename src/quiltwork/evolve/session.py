@@ -39,6 +39,12 @@ class Session:
     state: State
     trouble: str = ""
     """Why the last drive could not go on, where a model could not be asked."""
+    heard: str = ""
+    """What a model's server last did otherwise than expected: retries, above all."""
+
+    def hear(self, text: str) -> None:
+        """Take such a line over."""
+        self.heard = text
 
 
 def begin(
@@ -119,7 +125,7 @@ def drive(
         budget = state.budget.extended(more) if more is not None else state.budget
         for entry in session.run.writer.append(Resumed(version=__version__, budget=str(budget))):
             apply(state, entry)
-    models = _open_models(session.problem.config, cassette)
+    models = _open_models(session, cassette)
     pool = open_workers(workers, kind=kind)
     gc.collect()
     gc.freeze()  # a run of many programs is not walked again and again for garbage that it does not hold
@@ -135,12 +141,12 @@ def drive(
         pool.close()
 
 
-def _open_models(config: ProblemConfig, cassette: Path | None) -> Models | None:
-    if not config.models:
+def _open_models(session: Session, cassette: Path | None) -> Models | None:
+    if not session.problem.config.models:
         return None
     from quiltwork.models.gateway import open_models
 
-    return open_models(config.models, cassette=cassette)
+    return open_models(session.problem.config.models, cassette=cassette, heard=session.hear)
 
 
 def with_models(config: ProblemConfig, models: Sequence[ModelConfig]) -> ProblemConfig:

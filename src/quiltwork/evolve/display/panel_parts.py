@@ -64,13 +64,19 @@ def frame(view: Snapshot, pace: Pace, *, width: int, height: int) -> RenderableT
         Group(*parts),
         title=Text(f" {one_line(view.problem, max(20, inner - 30))} ", style="bold"),
         title_align="left",
-        subtitle=Text(f" quiltwork evolve \u00b7 seed {view.seed}{running} ", style="dim"),
+        subtitle=Text(
+            one_line(f" quiltwork evolve \u00b7 seed {view.seed}{running}{_heard(view)}", inner - 4) + " ", style="dim"
+        ),
         subtitle_align="right",
         border_style="blue",
         box=box.ROUNDED,
         padding=(0, 1),
         width=inner + 4,
     )
+
+
+def _heard(view: Snapshot) -> str:
+    return f" \u00b7 {view.heard}" if view.heard and not view.stop_reason else ""
 
 
 def progress_line(view: Snapshot, pace: Pace) -> str:
@@ -89,6 +95,8 @@ def progress_line(view: Snapshot, pace: Pace) -> str:
     parts.append(
         f"{view.steps} steps, {view.valid} valid, {view.duplicates} duplicates, {rate(pace.evaluations_per_s)}"
     )
+    if view.heard and not view.stop_reason:
+        parts.append(view.heard)
     return one_line(" | ".join(parts))
 
 

@@ -143,6 +143,8 @@ class Snapshot:
     tokens: int = 0
     usd: float = 0.0
     stop_reason: str = ""
+    heard: str = ""
+    """What a model's server last did otherwise than expected."""
 
     @property
     def valid(self) -> int:
@@ -155,7 +157,7 @@ class Snapshot:
         return self.refusals.get("duplicate", 0)
 
 
-def snapshot(state: State, problem: Problem) -> Snapshot:
+def snapshot(state: State, problem: Problem, heard: str = "") -> Snapshot:
     """Take a snapshot. Containers are copied before they are walked: the fold may go on in another thread."""
     assert state.started is not None
     metric = problem.config.metrics[0]
@@ -184,6 +186,7 @@ def snapshot(state: State, problem: Problem) -> Snapshot:
         tokens=state.tokens,
         usd=state.usd,
         stop_reason=state.stop_reason,
+        heard=heard,
     )
 
 
