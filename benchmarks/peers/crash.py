@@ -47,24 +47,26 @@ def _killed(system: System, results: Results) -> Row:
                 if job.process.poll() is not None:
                     raise RuntimeError("the run ended before it could be killed; see job.log")
                 job.kill_main()
+                killed = model.stats()
                 time.sleep(ORPHANS_AFTER_S)
                 orphans = len(job.survivors())
             finally:
                 job.end()
-            paid = model.stats()["answered"]
+            before, paid = model.stats()["answered"], killed["answered"]
             kept = system.kept(folder)
             again = system.start(replace(order, resume=True))
             try:
                 again.wait(results.limit_s(300))
             finally:
                 outcome = again.end()
-            more = model.stats()["answered"] - paid
+            more = model.stats()["answered"] - before
         return {
             "paid": paid,
+            "in_flight": killed["asked"] - paid,
             "kept": kept,
             "lost": max(0, paid - kept),
             "asked_after": more,
-            "asked_again": max(0, paid + more - order.replies),
+            "asked_again": max(0, before + more - order.replies),
             "orphans": orphans,
             "resumed": outcome.code == 0 and more > 0,
             "programs": len(system.history(folder)),

@@ -17,8 +17,10 @@ REPLIES = 16
 HOSTILE_AT = (2, 4, 6, 8)
 """Four of the replies are hostile: as many as saturate two workers of OpenEvolve with two threads each."""
 
-LIMIT_S = 5
-RUN_LIMIT_S = 150.0
+LIMIT_S = {"quiltwork": 5, "openevolve": 5, "shinka": 30}
+"""For one program. ShinkaEvolve counts the start of its process, and its own waiting, as the program's time."""
+
+RUN_LIMIT_S = 300.0
 MEMORY_MB = 1_500.0
 """More than this at once is no containment of a program that takes three GiB."""
 
@@ -46,7 +48,7 @@ def _measure(case: str, system: System, results: Results) -> Row:
         mark = Path(name)  # a folder of the user's, outside the run's own
         (mark / "victim").write_text("untouched")
         options = {"replies": script, "mark": name}
-        with run(system, results, options, wall_s=RUN_LIMIT_S, replies=REPLIES, limit_s=LIMIT_S) as done:
+        with run(system, results, options, wall_s=RUN_LIMIT_S, replies=REPLIES, limit_s=LIMIT_S[system.name]) as done:
             written = sum(path.stat().st_size for path in done.folder.rglob("*") if path.is_file()) / 2**20
             return _judge(case, done.outcome, done.tried, written, mark)
 

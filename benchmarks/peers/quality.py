@@ -72,7 +72,7 @@ def score_of(program_path):
     import sys
     from pathlib import Path
 
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
     from gallery_problem.evaluate import evaluate
 
     return evaluate(Candidate(program_path))
@@ -82,7 +82,7 @@ OPENEVOLVE = """
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent / "stand_in"))
 from quiltwork.evolve import score_of
 
 
@@ -101,7 +101,7 @@ import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent / "stand_in"))
 from quiltwork.evolve import score_of
 
 parser = argparse.ArgumentParser()
@@ -172,7 +172,8 @@ def _run(system: System, results: Results, *, kind: str, problem: str, seed: int
             stats = proxy.stats()
         scores = [each.score for each in system.history(folder) if each.score is not None and each.score != WORST]
         if not scores:
-            raise RuntimeError(f"nothing was scored (exit status {outcome.code})")
+            said = (folder / "job.log").read_text(errors="replace").splitlines()
+            raise RuntimeError(f"nothing was scored (exit status {outcome.code}): {' '.join(said[-2:])}")
         values = scores if system.name == "quiltwork" else [sign * score for score in scores]
         return {
             "best": (max if sign > 0 else min)(values),
@@ -194,11 +195,10 @@ def _write(folder: Path, name: str) -> tuple[str, float]:
     sign = 1.0 if config["metrics"][0].get("direction", "maximize") == "maximize" else -1.0
     shutil.copytree(source, folder / "problem", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(source, folder / "gallery_problem", ignore=shutil.ignore_patterns("__pycache__", "program"))
-    (folder / "quiltwork" / "evolve").mkdir(parents=True)
-    (folder / "quiltwork" / "__init__.py").write_text("")
-    (folder / "quiltwork" / "evolve" / "__init__.py").write_text(
-        SHIM.replace("parent.parent))", "parent.parent.parent))")
-    )
+    stand_in = folder / "stand_in" / "quiltwork"
+    (stand_in / "evolve").mkdir(parents=True)
+    (stand_in / "__init__.py").write_text("")
+    (stand_in / "evolve" / "__init__.py").write_text(SHIM)
     program = next(iter((source / "program").glob("*.py"))).read_text()
     (folder / "initial.py").write_text(program)
     for path, text in (("evaluator.py", OPENEVOLVE), ("evaluate.py", SHINKA)):

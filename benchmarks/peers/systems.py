@@ -57,7 +57,7 @@ class System:
     driver: str
     history: Callable[[Path], list[Tried]]
     kept: Callable[[Path], int]
-    """How many of a killed run's programs are still there."""
+    """How many of the replies that a killed run was given it still knows."""
 
     def start(self, order: Order, *, environment: dict[str, str] | None = None) -> Job:
         """Begin a job whose folder has its files already."""
@@ -127,8 +127,7 @@ def _openevolve_kept(folder: Path) -> int:
     checkpoints = list((folder / "openevolve" / "checkpoints").glob("checkpoint_*"))
     if not checkpoints:
         return 0
-    newest = max(checkpoints, key=lambda path: int(path.name.split("_")[1]))
-    return max(0, len(list((newest / "programs").glob("*.json"))) - 1)  # the initial one cost no reply
+    return max(int(path.name.split("_")[1]) for path in checkpoints)
 
 
 def _shinka(folder: Path) -> list[Tried]:

@@ -72,7 +72,7 @@ class _Process:
         self._channel, theirs = socket.socketpair()
         with theirs:
             self._child = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", "quiltwork.workers.child", str(theirs.fileno()), str(os.getpid())],
+                [sys.executable, "-P", "-m", "quiltwork.workers.child", str(theirs.fileno()), str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 stdout=sys.stderr.fileno() if _has_descriptor(sys.stderr) else subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
