@@ -8,10 +8,9 @@ import tempfile
 from pathlib import Path
 
 import task
-from harness import Outcome
 from records import Results, Row
-from speed import run
-from systems import System, Tried
+from speed import Done, run
+from systems import System
 
 REPLIES = 16
 HOSTILE_AT = (2, 4, 6, 8)
@@ -50,10 +49,11 @@ def _measure(case: str, system: System, results: Results) -> Row:
         options = {"replies": script, "mark": name}
         with run(system, results, options, wall_s=RUN_LIMIT_S, replies=REPLIES, limit_s=LIMIT_S[system.name]) as done:
             written = sum(path.stat().st_size for path in done.folder.rglob("*") if path.is_file()) / 2**20
-            return _judge(case, done.outcome, done.tried, written, mark)
+            return _judge(case, done, written, mark)
 
 
-def _judge(case: str, outcome: Outcome, tried: list[Tried], written_mb: float, mark: Path) -> Row:
+def _judge(case: str, done: Done, written_mb: float, mark: Path) -> Row:
+    outcome, tried = done.outcome, done.tried
     honest = {int(m[1]): t.score for t in tried if (m := HONEST.search(t.code)) and int(m[1]) < REPLIES}
     wrong = sum(score is None or abs(score - task.knob_of(number)) > 1e-9 for number, score in honest.items())
     wanted = REPLIES - len(HOSTILE_AT)
@@ -70,13 +70,14 @@ def _judge(case: str, outcome: Outcome, tried: list[Tried], written_mb: float, m
         "file for the next": "the next one reads it" if (mark / "note").exists() else "",
         "symlink": "a file of the user's was overwritten" if (mark / "victim").read_text() != "untouched" else "",
     }
-    goes_on = outcome.code == 0 and len(honest) >= wanted
+    # OpenEvolve forgets programs that better ones displace, so not all honest ones need be there
+    goes_on = outcome.code == 0 and done.stats["answered"] >= REPLIES and len(honest) >= wanted // 2
     remark = remarks.get(case, "")
     if outcome.left and not remark:
         remark = f"{len(outcome.left)} processes outlive the run"
     if not goes_on:
         how = "it hung" if outcome.timed_out else f"exit status {outcome.code}"
-        remark = "; ".join(filter(None, [remark, f"{len(honest)} of {wanted} honest programs tried, {how}"]))
+        remark = "; ".join(filter(None, [remark, f"{done.stats['answered']} of {REPLIES} replies used, {how}"]))
     contained = not remarks.get(case) and (case not in ("orphan", "fork bomb") or not outcome.left)
     return {
         "contained": contained,

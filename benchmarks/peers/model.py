@@ -36,7 +36,9 @@ class Model:
         number, self.asked = self.asked, self.asked + 1
         if upstream := self.options.get("upstream"):
             content = await asyncio.to_thread(self._ask, upstream + path.removeprefix("/v1"), body)
-            self.tokens += json.loads(content).get("usage", {}).get("completion_tokens", 0)
+            answer = json.loads(content)
+            self.tokens += (answer.get("usage") or {}).get("completion_tokens", 0)
+            self.answered += max(0, len(answer.get("choices", ())) - 1)  # every choice is a reply
         else:
             if latency := self.options.get("latency_s"):
                 await asyncio.sleep(latency)
