@@ -10,6 +10,7 @@ help:
 	@echo "make web    the runs in a browser; fetches its drawing libraries from npm, once"
 	@echo "make test   install with the developer's tools, lint, and run the test suite"
 	@echo "make lint   ruff, mypy --strict, import-linter"
+	@echo "make docs   build the documentation into site/, and check that it stands alone"
 
 .venv/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Quiltwork needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Name another: make PYTHON=python3.12 demo"; exit 1; }
@@ -21,6 +22,10 @@ help:
 
 .venv/.dev: pyproject.toml constraints.txt | .venv/pyvenv.cfg
 	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@ .venv/.run
+
+.venv/.docs: pyproject.toml constraints.txt | .venv/pyvenv.cfg
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	@touch $@ .venv/.run
 
 demo: .venv/.run
@@ -44,7 +49,11 @@ test: lint web-assets
 slow: .venv/.dev
 	$(BIN)/pytest -m slow
 
-clean:
-	rm -rf .venv
+docs: .venv/.docs
+	$(BIN)/zensical build --clean --strict
+	$(BIN)/python docs/check_site.py site
 
-.PHONY: help demo web web-assets lint test slow clean
+clean:
+	rm -rf .venv site
+
+.PHONY: help demo web web-assets lint test slow docs clean
