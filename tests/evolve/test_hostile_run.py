@@ -75,9 +75,9 @@ class Scripted:
 def _scripted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(Scripted, "made", 0)
     monkeypatch.setitem(proposers.KINDS, "mutate", "tests.evolve.test_hostile_run:Scripted")
-    proposers.proposer.cache_clear()
+    proposers._made.cache_clear()
     yield
-    proposers.proposer.cache_clear()
+    proposers._made.cache_clear()
 
 
 @pytest.mark.usefixtures("_scripted")

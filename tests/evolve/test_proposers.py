@@ -6,7 +6,6 @@ import pytest
 from quiltwork.errors import UserError
 from quiltwork.evolve.proposers import CONVERSERS, NAMES, converser, proposer
 
-
 ALONE = [name for name in NAMES if name not in CONVERSERS]
 
 

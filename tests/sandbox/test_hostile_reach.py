@@ -68,7 +68,8 @@ return written
 
 
 def test_a_file_left_behind_is_not_there_for_the_next_program(jail):
-    leave = "for folder in (os.environ['TMPDIR'], '.', os.environ['HOME']): open(folder + '/note', 'w').write('hello')\nreturn 'left'"
+    folders = "(os.environ['TMPDIR'], '.', os.environ['HOME'])"
+    leave = f"for folder in {folders}: open(folder + '/note', 'w').write('hello')\nreturn 'left'"
     assert attempt(jail, leave) == "left"
     look = "return [name for name in (os.environ['TMPDIR'] + '/note', 'note') if os.path.exists(name)]"
     assert attempt(jail, look) == []

@@ -63,7 +63,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     assert process.returncode == 0
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: while it is open, its event loop runs in this thread
 def browser() -> Iterator[Browser]:
     path = shutil.which("chromium")
     assert path, "chromium is not installed; .ci/run installs it: apt-get install chromium"

@@ -79,7 +79,7 @@ class Effects:
         except NothingToPropose as nothing:
             return (Refused(step=planned.step, reason="nothing", detail=str(nothing)),)
         except NotApplicable as failure:
-            return (Refused(step=planned.step, reason="reply", detail=str(failure)),)
+            return (Refused(step=planned.step, reason="answer", detail=str(failure)),)
         except RequestRefused as failure:
             return (Refused(step=planned.step, reason="request", detail=str(failure)),)
         body = self.library.proposed(planned, proposal, None)

@@ -161,7 +161,7 @@ class Evaluated(Body, frozen=True):
 
 @kind("evolve.refused", 1)
 class Refused(Body, frozen=True):
-    """A step ends without an evaluation: nothing to propose, or a program that has been seen before."""
+    """A step ends without an evaluation: nothing to propose, or a program that has been seen before, an answer without one."""
 
     step: int
     reason: str

@@ -25,7 +25,7 @@ async def instruct(switchboard: Switchboard, problem: Problem, state: State, pla
     reply = await switchboard.ask(planned.step, "meta", instruction_request(problem, model, ranked, seed))
     text = read_instruction(reply.texts[0])
     if text is None or text in ranked:
-        return Refused(step=planned.step, reason="reply", detail=f"no new instruction in: {reply.texts[0][:400]}")
+        return Refused(step=planned.step, reason="answer", detail=f"no new instruction in: {reply.texts[0][:400]}")
     return Instructed(step=planned.step, text=text, parent=planned.ranking[0])
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from quiltwork.evolve.neighbours.folder import Imported
     from quiltwork.evolve.nlp import Nlp
 
-GUIDE = "docs/evolve.md"
+GUIDE = "docs/problem-format.md"
 
 BUNDLE_LIMIT_MB = 64
 """A problem travels inside its run; larger data belongs somewhere that the evaluator reads from."""

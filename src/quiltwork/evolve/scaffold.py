@@ -7,7 +7,7 @@ from pathlib import Path
 from quiltwork.errors import UserError
 
 PROBLEM_TOML = """\
-# What is improved, how it is scored, what it may use. Every field: docs/evolve.md
+# What is improved, how it is scored, what it may use. Every field: docs/problem-format.md
 name = "{name}"
 summary = "Approximate sin(x) on [0, 3] by arithmetic alone"
 budget = "400evals"            # or "90cpu-s", "5min"; --budget overrides it

@@ -134,6 +134,8 @@ class Snapshot:
     curve: tuple[CurvePoint, ...] = ()
     arms: tuple[ArmView, ...] = ()
     asked: tuple[AskedView, ...] = ()
+    instructed: int = 0
+    """Steps that ended with a new instruction in place of a program."""
     waiting: int = 0
     """Steps that wait for a reply."""
     islands: tuple[IslandView, ...] = ()
@@ -149,7 +151,7 @@ class Snapshot:
     @property
     def valid(self) -> int:
         """Steps whose program has a score."""
-        return max(0, self.steps - sum(self.refusals.values()))
+        return max(0, self.steps - self.instructed - sum(self.refusals.values()))
 
     @property
     def duplicates(self) -> int:
@@ -175,6 +177,7 @@ def snapshot(state: State, problem: Problem, heard: str = "") -> Snapshot:
         curve=tuple(CurvePoint(i.evaluations, i.cpu_s, i.value) for i in state.improvements.copy()),
         arms=_arms(state),
         asked=_asked(state),
+        instructed=sum(instruction.step is not None for instruction in state.instructions.copy()),
         waiting=sum(
             pending.proposed is None and pending.outcome is None and kind_of(pending.planned.arm) in ASKING
             for pending in list(state.pending.values())

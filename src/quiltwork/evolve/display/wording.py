@@ -14,7 +14,7 @@ LEAST_DECIMALS_THAT_ARE_ROUNDED = 4
 
 REASONS = {
     "nothing": "no proposal",
-    "reply": "no program in the reply",
+    "answer": "no program in the answer",
     "request": "not answerable",
     "wall": "over time",
     "cpu": "over CPU time",

@@ -47,7 +47,7 @@ def evaluate(candidate):
 '''
 
 HEAD: Final = """\
-From an OpenEvolve folder. Every field: docs/evolve.md; what became of config.yaml: docs/moving.md
+From an OpenEvolve folder. Every field: docs/problem-format.md; what became of config.yaml: docs/moving.md
 noisy: nobody said that equal programs score alike (evaluators often measure time); set it to false where they do."""
 
 

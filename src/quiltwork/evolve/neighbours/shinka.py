@@ -43,7 +43,7 @@ def evaluate(candidate):
 '''
 
 HEAD: Final = """\
-From a ShinkaEvolve folder. Every field: docs/evolve.md; what became of its configuration: docs/moving.md
+From a ShinkaEvolve folder. Every field: docs/problem-format.md; what became of its configuration: docs/moving.md
 noisy: nobody said that equal programs score alike (evaluators often measure time); set it to false where they do."""
 
 

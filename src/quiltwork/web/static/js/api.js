@@ -4,7 +4,11 @@ export class Refused extends Error {}
 async function answer(response) {
   const text = await response.text();
   let said = {};
-  try { said = JSON.parse(text); } catch { said = { error: text.trim() }; }
+  try {
+    said = JSON.parse(text);
+  } catch {
+    said = { error: text.trim() };
+  }
   if (!response.ok) throw new Refused(said.error || `the server answered ${response.status}`);
   return said;
 }
@@ -12,7 +16,9 @@ async function answer(response) {
 export const ask = async (path) => answer(await fetch(path));
 
 export const order = async (path, what = {}) =>
-  answer(await fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(what) }));
+  answer(
+    await fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(what) }),
+  );
 
 export const runPath = (run, ...rest) => ["/api/runs", encodeURIComponent(run), ...rest].join("/");
 
@@ -22,7 +28,10 @@ export function follow(path, tell) {
   let last = "";
   const open = () => {
     const stream = new EventSource(last ? `${path}?since=${encodeURIComponent(last)}` : path);
-    stream.onopen = () => { line.textContent = ""; document.body.dataset.line = "open"; };
+    stream.onopen = () => {
+      line.textContent = "";
+      document.body.dataset.line = "open";
+    };
     stream.onmessage = (event) => {
       last = event.lastEventId || last;
       tell(JSON.parse(event.data));

@@ -16,7 +16,9 @@ export const h = (tag, words, ...children) => fill(document.createElement(tag), 
 export const svg = (tag, words, ...children) => fill(document.createElementNS(SVG, tag), words, children);
 
 export function put(at, ...children) {
-  at.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  at.replaceChildren(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return at;
 }
 
@@ -45,5 +47,11 @@ export function bar(part, label, kind = "") {
 }
 
 export function section(id, title, hint, ...children) {
-  return h("section", { id, "aria-labelledby": `${id}-title` }, h("h2", { id: `${id}-title` }, title), hint && h("p", { class: "hint" }, hint), children);
+  return h(
+    "section",
+    { id, "aria-labelledby": `${id}-title` },
+    h("h2", { id: `${id}-title` }, title),
+    hint && h("p", { class: "hint" }, hint),
+    children,
+  );
 }

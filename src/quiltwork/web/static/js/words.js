@@ -15,8 +15,13 @@ export function duration(seconds) {
   if (seconds > 0 && seconds < 0.0995) return `${Math.round(1000 * seconds)} ms`;
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
-  for (const [size, name, part, partName] of [[86400, "d", 3600, "h"], [3600, "h", 60, "min"], [60, "min", 1, "s"]]) {
-    if (whole >= size) return `${Math.floor(whole / size)} ${name} ${String(Math.floor((whole % size) / part)).padStart(2, "0")} ${partName}`;
+  for (const [size, name, part, partName] of [
+    [86400, "d", 3600, "h"],
+    [3600, "h", 60, "min"],
+    [60, "min", 1, "s"],
+  ]) {
+    if (whole >= size)
+      return `${Math.floor(whole / size)} ${name} ${String(Math.floor((whole % size) / part)).padStart(2, "0")} ${partName}`;
   }
   return `${whole} s`;
 }
@@ -28,11 +33,16 @@ export function dollars(value) {
 
 export function spent(budget) {
   switch (budget.unit) {
-    case "evals": return `${amount(budget.spent)} of ${amount(budget.total)} evaluations`;
-    case "cpu-s": return `${duration(budget.spent)} of ${duration(budget.total)} of processor`;
-    case "wall-s": return `${duration(budget.spent)} of ${duration(budget.total)}`;
-    case "tokens": return `${amount(budget.spent)} of ${amount(budget.total)} tokens`;
-    default: return `$${budget.spent.toFixed(2)} of $${budget.total.toFixed(2)}`;
+    case "evals":
+      return `${amount(budget.spent)} of ${amount(budget.total)} evaluations`;
+    case "cpu-s":
+      return `${duration(budget.spent)} of ${duration(budget.total)} of processor`;
+    case "wall-s":
+      return `${duration(budget.spent)} of ${duration(budget.total)}`;
+    case "tokens":
+      return `${amount(budget.spent)} of ${amount(budget.total)} tokens`;
+    default:
+      return `$${budget.spent.toFixed(2)} of $${budget.total.toFixed(2)}`;
   }
 }
 
@@ -44,7 +54,14 @@ export function ago(seconds) {
 export const percent = (part) => `${(100 * part).toFixed(part > 0 && part < 0.095 ? 1 : 0)}%`;
 
 const CONDITIONS = {
-  running: "running", starting: "starting", failed: "failed", finished: "finished", paused: "paused",
-  lost: "interrupted without a word", new: "new", broken: "cannot be read", unread: "reading",
+  running: "running",
+  starting: "starting",
+  failed: "failed",
+  finished: "finished",
+  paused: "paused",
+  lost: "interrupted without a word",
+  new: "new",
+  broken: "cannot be read",
+  unread: "reading",
 };
 export const conditionWords = (condition) => CONDITIONS[condition] ?? condition;
