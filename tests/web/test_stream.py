@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quiltwork.evolve.views import Watch
+from quiltwork.evolve.pages import RunPage
 from quiltwork.evolve.views.steps import PAGE
 from quiltwork.log import Entry
 from quiltwork.run import Run
@@ -36,9 +36,9 @@ def entries(path: Path) -> list[Entry]:
         return list(opened.log.read())
 
 
-def fed(path: Path, count: int) -> Watch:
+def fed(path: Path, count: int) -> RunPage:
     opened = Run.open(path, drive=False)
-    watch = Watch(opened)
+    watch = RunPage(opened)
     for entry in entries(path)[:count]:
         watch.feed(entry)
     return watch
@@ -50,7 +50,7 @@ def test_whoever_comes_back_anywhere_ends_with_the_same_page(run: Path, cuts: li
     every = entries(run)
     stops = sorted({min(cut, len(every)) for cut in cuts} | {len(every)})
     with Run.open(run, drive=False) as opened:
-        watch, known = Watch(opened), 0
+        watch, known = RunPage(opened), 0
         curve: list[Any] = []
         steps = 0
         for stop in stops:
@@ -72,7 +72,7 @@ def test_whoever_comes_back_anywhere_ends_with_the_same_page(run: Path, cuts: li
 
 def test_a_reader_of_another_log_begins_anew(run: Path) -> None:
     with Run.open(run, drive=False) as opened:
-        watch = Watch(opened)
+        watch = RunPage(opened)
         for entry in entries(run):
             watch.feed(entry)
         assert watch.since(10**9)["from"] == 0
@@ -100,7 +100,7 @@ def test_pages_of_steps_cover_the_run_once_whatever_is_filtered(run: Path) -> No
 
 def test_an_empty_run_says_that_it_is_new(run: Path) -> None:
     with Run.open(run, drive=False) as opened:
-        watch = Watch(opened)
+        watch = RunPage(opened)
         assert watch.since(0)["standing"] == "new"
         assert watch.card() == {"standing": "new"}
 

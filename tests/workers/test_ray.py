@@ -179,7 +179,7 @@ def test_actors_and_their_jails_end_with_a_killed_driver(cluster, tmp_path):
 
 def test_a_cluster_without_room_or_without_an_answer_is_named(cluster, monkeypatch):
     monkeypatch.setattr("quiltwork.workers.ray.PATIENCE_S", 3.0)
-    with pytest.raises(UserError, match=r"room for \d of 3 workers \(2 processors"):
+    with pytest.raises(UserError, match=r"room for \d of 3 workers \(\d processors"):
         open_workers(3, kind=f"ray:{cluster.address}")
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UserError, match=r"pip install 'quiltwork\[ray\]'"):

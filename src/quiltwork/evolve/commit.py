@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import blake3
 
 from quiltwork.evolve.archives import Archive, Elite, make_archive
 from quiltwork.evolve.entries import Evaluated, Instructed, Planned, Proposed, Refused
+from quiltwork.evolve.facts import State
 from quiltwork.evolve.islands import migrate, restart_stagnant
 from quiltwork.evolve.member import Improvement, Instruction, Member, Pending
-
-if TYPE_CHECKING:
-    from quiltwork.evolve.state import State
 
 GAIN_OF_A_NEW_BEST = 1.0
 """What a new best of the run is worth to its proposer, beside the ranks that it climbed."""

@@ -11,7 +11,7 @@ from typing import Any
 from quiltwork.errors import UserError
 from quiltwork.evolve.budget import parse_budget
 from quiltwork.evolve.report.text import plain
-from quiltwork.evolve.views import Watch
+from quiltwork.evolve.views import NotThere, Watch, archive, lineage, program, steps, summary
 from quiltwork.run import Run
 
 MOST_PROBLEMS = 300
@@ -21,9 +21,39 @@ DEEPEST = 3
 SKIPPED = {"node_modules", "venv", "dist", "build", "runs"}
 
 
-def watch(run: Run) -> Watch:
+class RunPage(Watch):
+    """A run as its page asks for it, part by part."""
+
+    def card(self) -> dict[str, Any]:
+        """The run in a line, for a list of runs."""
+        return summary.card(self)
+
+    def since(self, entries: int) -> dict[str, Any]:
+        """What is new since the log had so many entries; with 0 all that a page shows first."""
+        return summary.delta(self, entries)
+
+    def view(self, name: str, words: Mapping[str, str]) -> dict[str, Any]:
+        """A part of the page: "steps", "step", "lineage" or "archive". Raises `NotThere`."""
+        views = {
+            "steps": steps.page,
+            "step": program.panel,
+            "lineage": lineage.graph,
+            "archive": archive.maps,
+        }
+        if name not in views:
+            raise NotThere(f"{self.run.name}: there is no view {name!r}; there are {', '.join(views)}")
+        return views[name](self, words)
+
+    def file(self, name: str, words: Mapping[str, str]) -> tuple[bytes, str]:
+        """Bytes that a page shows as a picture or offers as text, and their media type. Raises `NotThere`."""
+        if name != "artifact":
+            raise NotThere(f"{self.run.name}: there is no file {name!r}")
+        return program.artifact(self, words)
+
+
+def watch(run: Run) -> RunPage:
     """Follow a run."""
-    return Watch(run)
+    return RunPage(run)
 
 
 def problems(root: Path) -> list[dict[str, Any]]:

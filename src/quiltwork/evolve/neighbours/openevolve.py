@@ -26,8 +26,6 @@ BUILT_IN: Final = ("complexity", "diversity")
 STAGES: Final = ("stage1", "stage2", "stage3")
 DEFAULT_TIMEOUT_S: Final = 300.0
 DEFAULT_CASCADE: Final = (0.5, 0.75, 0.9)
-DEFAULT_BASE: Final = "https://api.openai.com/v1"
-DEFAULT_KEY: Final = "OPENAI_API_KEY"
 JUDGE: Final = "Is the code readable, easy to maintain, and efficient?"
 
 EVALUATE: Final = '''\

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 from quiltwork.evolve.neighbours.folder import model
-from quiltwork.evolve.neighbours.openevolve import DEFAULT_BASE, DEFAULT_KEY
 from quiltwork.evolve.neighbours.table import Reader
+
+DEFAULT_BASE: Final = "https://api.openai.com/v1"
+DEFAULT_KEY: Final = "OPENAI_API_KEY"
 
 
 def models(config: Reader) -> list[dict[str, Any]]:

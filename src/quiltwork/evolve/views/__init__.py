@@ -6,6 +6,6 @@ older ones by the page. What strangers wrote passes `report.text.plain` on its w
 
 from __future__ import annotations
 
-from quiltwork.evolve.views.watch import Watch
+from quiltwork.evolve.views.watch import NotThere, Watch
 
-__all__ = ["Watch"]
+__all__ = ["NotThere", "Watch"]

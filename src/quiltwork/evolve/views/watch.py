@@ -7,7 +7,6 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from quiltwork.errors import UserError
 from quiltwork.evolve.display.snapshot import Snapshot, snapshot
@@ -74,40 +73,6 @@ class Watch:
         if self.state.started is None:
             return "new"
         return "driven" if self.state.driven else self.state.stop_reason
-
-    def card(self) -> dict[str, Any]:
-        """The run in a line, for a list of runs."""
-        from quiltwork.evolve.views.summary import card
-
-        return card(self)
-
-    def since(self, entries: int) -> dict[str, Any]:
-        """What is new since the log had so many entries; with 0 all that a page shows first."""
-        from quiltwork.evolve.views.summary import delta
-
-        return delta(self, entries)
-
-    def view(self, name: str, words: Mapping[str, str]) -> dict[str, Any]:
-        """A part of the page: "steps", "step", "lineage" or "archive". Raises `NotThere`."""
-        from quiltwork.evolve.views import archive, lineage, program, steps
-
-        views = {
-            "steps": steps.page,
-            "step": program.panel,
-            "lineage": lineage.graph,
-            "archive": archive.maps,
-        }
-        if name not in views:
-            raise NotThere(f"{self.run.name}: there is no view {name!r}; there are {', '.join(views)}")
-        return views[name](self, words)
-
-    def file(self, name: str, words: Mapping[str, str]) -> tuple[bytes, str]:
-        """Bytes that a page shows as a picture or offers as text, and their media type. Raises `NotThere`."""
-        from quiltwork.evolve.views.program import artifact
-
-        if name != "artifact":
-            raise NotThere(f"{self.run.name}: there is no file {name!r}")
-        return artifact(self, words)
 
 
 def whole_number(words: Mapping[str, str], name: str, default: int) -> int:
