@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from playwright.sync_api import Error as PlaywrightError
 
+from tests.evolve.scripted_model import scripted
 from tests.web.conftest import Server, Trouble
 from tests.web.made import HOSTILE, hostile_run, long_run
 
@@ -21,12 +22,13 @@ def made(server: Server) -> None:
     hostile_run(problem, server.runs / "hostile")
 
 
-def begin(page: Page, budget: str, name: str) -> None:
+def begin(page: Page, budget: str, name: str, model: str = "") -> None:
     page.get_by_role("button", name="New run").click()
     page.get_by_label("Problem").select_option("sine")
     page.get_by_label("Budget").fill(budget)
     page.get_by_label("Seed").fill("7")
     page.get_by_label("Name").fill(name)
+    page.get_by_label("Models").fill(model)
     page.get_by_role("button", name="Begin").click()
 
 
@@ -57,6 +59,25 @@ def test_a_run_is_begun_from_the_page_and_watched_to_its_end(page: Page, server:
     told = json.loads(page.request.get(f"{server.base}/api/runs/begun").text())
     assert told["summary"]["seed"] == 7
     assert told["condition"] == "finished"
+
+
+def test_a_run_that_asks_a_model_shows_what_was_asked_and_answered(page: Page) -> None:
+    with scripted() as script:
+        begin(page, "30evals", "asking", model=f"{script.url}#scripted")
+        page.wait_for_url("**/runs/asking")
+        state(page, "finished")
+    expect(page.locator("#proposers")).to_contain_text("llm:scripted:rewrite")
+    page.locator("#steps .steps li", has_text="Other coefficients.").first.locator("a").first.click()
+    panel = page.get_by_role("dialog")
+    expect(panel).to_contain_text("What the model was asked")
+    expect(panel).to_contain_text("You improve programs.")
+    expect(panel).to_contain_text("Other coefficients.")
+
+
+def test_a_model_that_means_nothing_is_said_where_it_was_typed(page: Page, trouble: Trouble) -> None:
+    trouble.expected.append("status of 400")
+    begin(page, "5evals", "", model="no-such-model")
+    expect(page.get_by_role("alert")).to_contain_text("no-such-model")
 
 
 def test_a_run_is_paused_and_resumed(page: Page) -> None:

@@ -12,6 +12,8 @@ from quiltwork.errors import UserError
 from quiltwork.evolve.budget import parse_budget
 from quiltwork.evolve.report.text import plain
 from quiltwork.evolve.views import NotThere, Watch, archive, lineage, program, steps, summary
+from quiltwork.models.catalogue import CATALOGUE, path_of
+from quiltwork.models.settings import own_models, resolve_models
 from quiltwork.run import Run
 
 MOST_PROBLEMS = 300
@@ -71,7 +73,8 @@ def begin_words(root: Path, order: Mapping[str, Any], out: Path) -> list[str]:
     seed = order.get("seed", 0)
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         raise UserError(f"seed: {seed!r} must be a whole number, 0 or more")
-    return ["evolve", "run", str(folder), "--out", str(out), "--seed", str(seed), *_budget(order), "--json"]
+    words = ["evolve", "run", str(folder), "--out", str(out), "--seed", str(seed), *_budget(order), *_models(order)]
+    return [*words, "--json"]
 
 
 def resume_words(path: Path, order: Mapping[str, Any]) -> list[str]:
@@ -82,6 +85,19 @@ def resume_words(path: Path, order: Mapping[str, Any]) -> list[str]:
 def name_for(order: Mapping[str, Any]) -> str:
     """What a new run is called, but for the time."""
     return Path(str(order.get("problem", "run"))).name or "run"
+
+
+def models() -> list[str]:
+    """The models that can be asked without further ado: the user's own, and local ones that were fetched."""
+    fetched = [name for name in CATALOGUE if path_of(name) is not None]
+    return list(dict.fromkeys([*(model.name for model in own_models()), *fetched]))
+
+
+def _models(order: Mapping[str, Any]) -> list[str]:
+    """`--model` for each name, or URL#ID, between commas. Raises `UserError` for one that means nothing."""
+    names = [name for part in str(order.get("model") or "").split(",") if (name := part.strip())]
+    resolve_models(names)
+    return [word for name in names for word in ("--model", name)]
 
 
 def _budget(order: Mapping[str, Any]) -> list[str]:

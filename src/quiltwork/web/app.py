@@ -89,8 +89,9 @@ class Web:
 
     async def problem_list(self, request: Request) -> Response:
         """What a run can be begun with."""
-        found = await run_in_threadpool(pages_of("evolve").problems, self.problems)
-        return _json({"root": str(self.problems), "problems": found})
+        pages = pages_of("evolve")
+        found = await run_in_threadpool(pages.problems, self.problems)
+        return _json({"root": str(self.problems), "problems": found, "models": await run_in_threadpool(pages.models)})
 
     async def run_events(self, request: Request) -> Response:
         """A run, as it goes on."""
@@ -117,7 +118,7 @@ class Web:
     # --- what is done -------------------------------------------------------------------------------------------
 
     async def begin(self, request: Request) -> Response:
-        """Begin a run: `{problem, budget?, seed?, name?}`."""
+        """Begin a run: `{problem, budget?, seed?, name?, model?}`."""
         order = await _order(request)
         pages = pages_of("evolve")
         out = self._new_path(str(order.get("name") or ""), pages.name_for(order))

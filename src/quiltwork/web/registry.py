@@ -58,6 +58,10 @@ class Pages(Protocol):
         """What a run can be begun with, below `root`."""
         ...
 
+    def models(self) -> list[str]:
+        """The models that a run can ask, by name."""
+        ...
+
     def begin_words(self, root: Path, order: Mapping[str, Any], out: Path) -> list[str]:
         """The command line that begins a run. Raises `UserError` that names the field."""
         ...

@@ -26,6 +26,15 @@ export function startDialog() {
     autocomplete: "off",
     pattern: "[A-Za-z0-9][A-Za-z0-9._\\-]*",
   });
+  const known = h("datalist", { id: "start-models" });
+  const model = h("input", {
+    id: "start-model",
+    type: "text",
+    placeholder: "none: classical operators only",
+    autocomplete: "off",
+    spellcheck: "false",
+    list: "start-models",
+  });
   const why = h("p", { class: "why", role: "alert" }),
     go = h("button", { class: "primary", type: "submit" }, "Begin");
   const other = field("Folder", path, "A folder of a problem, below the one where this server was started.");
@@ -47,6 +56,7 @@ export function startDialog() {
         budget: budget.value,
         seed: Number(seed.value),
         name: name.value,
+        model: model.value,
       });
       location.href = `/runs/${encodeURIComponent(begun.run)}`;
     } catch (error) {
@@ -76,6 +86,8 @@ export function startDialog() {
         field("Budget", budget, "Evaluations, time, tokens or dollars."),
         field("Seed", seed, "Equal seeds, equal histories."),
       ),
+      field("Models", model, "Names that `quiltwork models list` shows, or URL#ID, with commas between them."),
+      known,
       field("Name", name),
       why,
       h("div", { class: "buttons" }, go, h("button", { type: "button", click: () => dialog.close() }, "Cancel")),
@@ -91,6 +103,10 @@ export function startDialog() {
         choice,
         problems.map((each) => h("option", { value: each.path }, each.path)),
         h("option", { value: "" }, "another folder\u2026"),
+      );
+      put(
+        known,
+        found.models.map((each) => h("option", { value: each })),
       );
       describe();
     } catch (error) {
