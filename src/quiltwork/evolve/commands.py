@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json as json_module
 import os
 from datetime import datetime
@@ -166,11 +165,12 @@ def status(path: RunFolder, json: AsJson = False) -> None:
     """Say where a run stands; it may be running meanwhile."""
     from quiltwork.evolve.display.panel import final_table
     from quiltwork.evolve.display.snapshot import snapshot
+    from quiltwork.evolve.summary import summary
 
     with _opened(path, drive=False) as session:
         view = snapshot(session.state, session.problem)
         if json:
-            typer.echo(json_module.dumps(_summary(session), indent=2))
+            typer.echo(json_module.dumps(summary(session), indent=2))
             return
         from rich.console import Console
 
@@ -241,6 +241,7 @@ def replay(
 ) -> None:
     """Derive the whole state again from the log, verified; with --check evaluate programs again too."""
     from quiltwork.evolve.replay import elites, recheck
+    from quiltwork.evolve.summary import summary
     from quiltwork.log import verify
 
     with _opened(path, drive=False) as session:
@@ -251,7 +252,7 @@ def replay(
                 {"step": r.step, "agrees": r.agrees, "recorded": r.recorded, "now": r.now, "verdict": r.verdict}
                 for r in results
             ]
-            typer.echo(json_module.dumps({**_summary(session), "entries": verified.count, "rechecked": rows}, indent=2))
+            typer.echo(json_module.dumps({**summary(session), "entries": verified.count, "rechecked": rows}, indent=2))
         else:
             typer.echo(f"{verified.count} entries, chain and signatures verified; digest {session.state.digest.hex()}")
             for result in results:
@@ -306,6 +307,7 @@ def _drive(
     from quiltwork.evolve.display.snapshot import snapshot
     from quiltwork.evolve.estimate import estimate
     from quiltwork.evolve.session import drive
+    from quiltwork.evolve.summary import summary
     from quiltwork.evolve.verdict import judge
 
     with _opened(path, drive=True) as session:
@@ -326,7 +328,7 @@ def _drive(
             judge(session, trust=trust)
         written = _write_report(session, path / "report.html")
         if json:
-            typer.echo(json_module.dumps({**_summary(session), "stopped": reason, "report": str(written)}, indent=2))
+            typer.echo(json_module.dumps({**summary(session), "stopped": reason, "report": str(written)}, indent=2))
             return
         from rich.console import Console
 
@@ -368,33 +370,6 @@ def _write_report(session: Session, path: Path) -> Path:
 
     write_report(collect(session), path)
     return path
-
-
-def _summary(session: Session) -> dict[str, Any]:
-    state = session.state
-    member = state.members.get(state.best) if state.best is not None else None
-    assert state.started is not None
-    return {
-        "run": str(session.run.path),
-        "problem": session.problem.config.name,
-        "seed": state.started.seed,
-        "budget": str(state.budget),
-        "steps": state.committed,
-        "evaluations": state.evaluations,
-        "tokens": state.tokens,
-        "usd": round(state.usd, 6),
-        "asked": {name: dataclasses.asdict(asked) for name, asked in sorted(state.asked.items())},
-        "cpu_s": round(state.cpu_s, 3),
-        "wall_s": round(state.wall_s, 3),
-        "best": None if member is None else {"step": member.step, "metrics": member.metrics, "note": member.note},
-        "held_out": state.held_out.get(member.step) if member is not None else None,
-        "certified": certified.value
-        if member is not None and (certified := state.certified.get(member.step))
-        else None,
-        "known": [known.model_dump() for known in session.problem.known],
-        "refused": dict(sorted(state.refusals.items())),
-        "digest": state.digest.hex(),
-    }
 
 
 def _settings(pairs: list[str]) -> dict[str, Any]:
