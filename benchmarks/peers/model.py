@@ -1,8 +1,9 @@
 """A scripted model behind an OpenAI-compatible server, in a process of its own: `python model.py PORT_FILE OPTIONS_JSON`.
 
 Options: `latency_s`; `replies`, a list of names of programs of `task.py`, answered in turn (after its end: honest ones);
-`by_prompt`, to let the answer depend on the prompt alone; `upstream`, a server that is asked instead; `ids`, what its
-model is called. GET /stats says how many requests came and were answered. One reply suits every system's parser.
+`by_prompt`, to let the answer depend on the prompt alone; `upstream`, a server that is asked instead; `most`, requests
+after which nobody is answered any more. GET /stats says how many requests came and were answered. One reply suits every
+system's parser.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class Model:
     async def answer(self, path: str, body: bytes) -> bytes:
         """The JSON of an answer."""
         number, self.asked = self.asked, self.asked + 1
+        if number >= self.options.get("most", sys.maxsize):
+            await asyncio.Event().wait()  # until they hang up
         if upstream := self.options.get("upstream"):
             content = await asyncio.to_thread(self._ask, upstream + path.removeprefix("/v1"), body)
             answer = json.loads(content)

@@ -124,7 +124,7 @@ WORST = -1e9
 """The score of a program that fails, where a number must be given."""
 
 
-def quality(systems: list[System], results: Results, model_url: str) -> None:
+def quality(systems: list[System], results: Results, model_url: str, count: int) -> None:
     """All problems, seeds and systems over one model."""
     wanted = [(p, s, k) for p in PROBLEMS for s in SEEDS for k in _contestants(systems)]
     keys = [f"quality/{problem}/{kind}/{seed}" for problem, seed, (kind, _) in wanted]
@@ -134,7 +134,9 @@ def quality(systems: list[System], results: Results, model_url: str) -> None:
             for (problem, seed, (kind, system)), key in zip(wanted, keys, strict=True):
 
                 def measure(problem: str = problem, seed: int = seed, kind: str = kind, system: System = system) -> Row:
-                    return _run(system, results, kind=kind, problem=problem, seed=seed, url=url, model=name)
+                    return _run(
+                        system, results, kind=kind, problem=problem, seed=seed, url=url, model=name, count=count
+                    )
 
                 results.measure(key, measure)
     except (OSError, RuntimeError) as error:
@@ -149,19 +151,22 @@ def _contestants(systems: list[System]) -> list[tuple[str, System]]:
     return [ours[0], *((system.name, system) for system in systems[1:]), *ours[1:]]
 
 
-def _run(system: System, results: Results, *, kind: str, problem: str, seed: int, url: str, model: str) -> Row:
+def _run(
+    system: System, results: Results, *, kind: str, problem: str, seed: int, url: str, model: str, count: int
+) -> Row:
     with tempfile.TemporaryDirectory(prefix="quiltwork-peers-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         metric, sign = _write(folder, problem)
-        with scripted(sys.executable, folder, {"mark": name, "upstream": url}) as proxy:
+        options = {"mark": name, "upstream": url, **({"most": count} if system.name == "quiltwork" else {})}
+        with scripted(sys.executable, folder, options) as proxy:
             _add_model(folder, proxy.url, model)
-            order = Order(name, proxy.url, REPLIES, model=model, seed=seed, reply_s=1_800, max_tokens=ANSWER_TOKENS)
+            order = Order(name, proxy.url, count, model=model, seed=seed, reply_s=1_800, max_tokens=ANSWER_TOKENS)
             text = (GALLERY / problem / "README.md").read_text()[:1_500]
             settings = {"kind": kind} if kind in KINDS else {}
-            many = 100 * REPLIES if system.name == "quiltwork" else REPLIES  # ours is stopped at the last reply
+            many = 100 * count if system.name == "quiltwork" else count  # ours is stopped at the last reply
             job = system.start(replace(order, text=text, settings=settings, replies=many, limit_s=10))
             try:
-                ended = job.wait(results.limit_s(RUN_LIMIT_S), until=lambda: proxy.stats()["answered"] >= REPLIES)
+                ended = job.wait(results.limit_s(RUN_LIMIT_S), until=lambda: proxy.stats()["answered"] >= count)
                 if not ended:
                     if system.name == "quiltwork":
                         time.sleep(3.0)  # the last reply's program is being evaluated

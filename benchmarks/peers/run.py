@@ -6,7 +6,7 @@
 The first call makes the environments (about 900 MB, below ~/.cache/quiltwork/peers). Results are kept after every
 measurement in benchmarks/results/peers.json, and a later call measures what is missing (`--again`: all of it). At the end
 the table is printed and written into docs/benchmarks.md. Every process has a time limit and is killed at it. Fork bombs
-and memory hogs are let loose on peers that have no jail, so use a machine that can take 3 GB and 800 processes.
+and memory hogs are let loose on peers that have no jail, so use a machine that can take 12 GB and 800 processes.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ def main() -> None:
     parser.add_argument(
         "--model-url", default="", help="for `quality`: URL#ID of a server that runs; else one is started"
     )
+    parser.add_argument("--replies", type=int, default=quality.REPLIES, help="for `quality`: of the model, per run")
     args = parser.parse_args()
     deadline = time.monotonic() + 60.0 * args.budget_min
     results = Results(args.out, deadline=deadline, again=args.again)
@@ -72,7 +73,7 @@ def main() -> None:
             "hostile": lambda: hostile(found, results),
             "crash": lambda: crash(found, results),
             "seed": lambda: same_seed(found, results),
-            "quality": lambda: quality.quality(found, results, args.model_url),
+            "quality": lambda: quality.quality(found, results, args.model_url, args.replies),
         }
         for name in args.only:
             parts[name]()

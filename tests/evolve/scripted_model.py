@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+PATIENCE_S = 120.0
+
 Answer = Callable[[dict[str, Any], int], str]
 
 
@@ -35,15 +37,19 @@ class Script:
     asked: list[dict[str, Any]] = field(default_factory=list)
     authorizations: set[str] = field(default_factory=set)
     down: bool = False
+    wait_for: int = 0
+    """Requests that must be open at once before any is answered."""
     most_at_once: int = 0
     _open: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lock: threading.Condition = field(default_factory=threading.Condition)
 
     def reply(self, request: dict[str, Any]) -> dict[str, Any]:
         with self._lock:
             self.asked.append(request)
             self._open += 1
             self.most_at_once = max(self.most_at_once, self._open)
+            self._lock.notify_all()
+            self._lock.wait_for(lambda: self.most_at_once >= self.wait_for, timeout=PATIENCE_S)
         try:
             time.sleep(self.delay_s)
             draw = int.from_bytes(hashlib.sha256(json.dumps(request, sort_keys=True).encode()).digest()[:8], "big")
