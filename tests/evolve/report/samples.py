@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import random
 
-from quiltwork.evolve.display.snapshot import ArmView, BestView, BudgetView, CurvePoint, EventView, KnownView, Snapshot
+from quiltwork.evolve.display.snapshot import (
+    ArmView,
+    AskedView,
+    BestView,
+    BudgetView,
+    CurvePoint,
+    EventView,
+    KnownView,
+    Snapshot,
+)
 from quiltwork.evolve.report.data import (
     ArchiveView,
     Artifact,
@@ -89,6 +98,7 @@ def _snapshot(programs: list[ProgramView], improved: list[int], text: str) -> Sn
         best=BestView(best.step, best.metrics["m"], best.note, best.arm, best.metrics, {text: 1.0}, "1/3"),
         curve=tuple(CurvePoint(p.evaluations, p.spent_cpu_s, p.metrics["m"]) for p in curve),
         arms=tuple(ArmView(name, 10, 0.3, 0.3, 1, 5.0) for name in ARMS),
+        asked=(AskedView(f"llm:{text}:diff", 12, 3_456, 0.0123, 4.0, 10, 7, 2),),
         events=(EventView(best.step, 1.0, best.arm, text),),
         wall_s=12.0,
         cpu_s=20.0,

@@ -118,6 +118,14 @@ def test_the_verdict_says_where_the_run_stands() -> None:
     assert "Certified in exact arithmetic." in text
 
 
+def test_what_models_were_asked_is_told_with_what_it_cost_and_how_much_applied() -> None:
+    page = render(run(30))
+    assert "What models were asked" in page
+    assert "3,456" in page
+    assert "0.0123" in page
+    assert "7 of 10" in page
+
+
 def test_every_program_is_listed_with_its_source_and_the_refused_with_their_reason() -> None:
     page = Page(render(run(40, text="the reason")))
     rows = [attributes for tag, attributes in page.tags if tag == "details" and attributes.get("class") == "p"]
