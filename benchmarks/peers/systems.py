@@ -85,7 +85,7 @@ def systems(environments: dict[str, Path]) -> list[System]:
 
 
 def _ours(folder: Path) -> list[Tried]:
-    from quiltwork.evolve.entries import Evaluated, Proposed, Refused
+    from quiltwork.evolve.entries import Evaluated, Proposed, Refused, Started
     from quiltwork.evolve.program import Program
     from quiltwork.log import decode
     from quiltwork.run import Run
@@ -93,14 +93,17 @@ def _ours(folder: Path) -> list[Tried]:
     job = json.loads((folder / "job.json").read_text())
     programs: dict[int, str] = {}
     found: dict[int, Tried] = {}
+    metric = ""
     with Run.open(folder / "run", drive=False) as run:
         for entry in run.log.read():
             body = decode(entry)
-            if isinstance(body, Proposed):
+            if isinstance(body, Started):
+                metric = json.loads(body.config)["metrics"][0]["name"]
+            elif isinstance(body, Proposed):
                 files = Program.decode(run.blobs.get(body.program)).files
                 programs[body.step] = "".join(files.values())
             elif isinstance(body, Evaluated):
-                score = next(iter(body.metrics.values()), None) if body.verdict == "ok" else None
+                score = body.metrics[metric] if body.verdict == "ok" else None
                 found[body.step] = Tried(body.step, programs[body.step], score, entry.time / 1e9)
             elif isinstance(body, Refused):
                 found[body.step] = Tried(body.step, programs.get(body.step, ""), None, entry.time / 1e9)
