@@ -27,9 +27,23 @@ def read_toml(path: Path, model: type[Model], *, guide: str) -> Model:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TomlError(f"{path}: not valid TOML: {error}") from error
     except ValidationError as error:
-        raise TomlError("\n".join(_describe(path, text, dict(e), guide) for e in error.errors())) from error
+        raise TomlError("\n".join(_describe(path, text, dict(e), guide) for e in _causes(error))) from error
     except OSError as error:
         raise TomlError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _causes(error: ValidationError) -> list[Any]:
+    """The mistakes without what only follows from them: a table with a wrong field in it also counts as missing."""
+    found = error.errors()
+    return [
+        each
+        for each in found
+        if not any(len(o["loc"]) > len(each["loc"]) and _within(o["loc"], each["loc"]) for o in found)
+    ]
+
+
+def _within(inner: Sequence[str | int], outer: Sequence[str | int]) -> bool:
+    return tuple(inner[: len(outer)]) == tuple(outer)
 
 
 def _describe(path: Path, text: str, error: Mapping[str, Any], guide: str) -> str:

@@ -113,6 +113,28 @@ def test_a_cassette_that_lacks_a_reply_stops_the_run_and_says_so(problem: Path, 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--workers-on", "mars"), "no workers of kind 'mars'"),
+        (("--cassette", "/nowhere/tape.jsonl"), "/nowhere/tape.jsonl: cannot be read"),
+        (("--cassette", "EMPTY"), "this run asks no model"),
+        (("--budget", "1usd"), "is for runs that ask models"),
+        (("--model", "nobody"), "there is no model 'nobody'"),
+    ],
+)
+def test_what_cannot_work_is_said_before_there_is_a_run(
+    problem: Path, tmp_path: Path, words: tuple[str, str], said: str
+) -> None:
+    (tmp_path / "empty.jsonl").write_text("")
+    given = [str(tmp_path / "empty.jsonl") if word == "EMPTY" else word for word in words]
+    done = quiltwork("evolve", "run", problem, "--out", tmp_path / "run", *given, check=False)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stdout == ""
+    assert not (tmp_path / "run").exists()
+
+
 def test_no_paid_reply_is_lost_or_paid_again_after_kill_nine(problem: Path, home: Path, tmp_path: Path) -> None:
     with scripted(delay_s=0.05) as script:
         models_file(home, script, in_flight=4)

@@ -88,3 +88,13 @@ def test_two_problems_with_the_same_file_names_do_not_meet(folder: Path, tmp_pat
     write_problem(tmp_path / "other")
     edit(tmp_path / "other" / "evaluate.py", "/ 40", "/ 50")
     assert Problem.load(folder).evaluator.POINTS != Problem.load(tmp_path / "other").evaluator.POINTS
+
+
+def test_one_mistake_is_told_once_and_not_again_for_the_table_around_it(tmp_path: Path) -> None:
+    write_problem(tmp_path / "p")
+    path = tmp_path / "p" / "problem.toml"
+    path.write_text(path.read_text().replace('"minimize"', '"down"'))
+    with pytest.raises(UserError) as refused:
+        Problem.load(tmp_path / "p")
+    assert len(str(refused.value).splitlines()) == 1
+    assert "field metrics.0.direction" in str(refused.value)

@@ -13,6 +13,7 @@ import typer
 from quiltwork.errors import UserError
 
 if TYPE_CHECKING:
+    from quiltwork.evolve.config import ProblemConfig
     from quiltwork.evolve.problem import Problem
     from quiltwork.evolve.session import Session
     from quiltwork.models import ModelConfig
@@ -102,7 +103,8 @@ def run(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="the run's folder [default: runs/NAME-TIME]")] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="a field of [search], such as kind=random")
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="a setting: kind=random of [search], or llm.repair=false"),
     ] = None,
     cassette: Cassette = None,
     workers_on: WorkersOn = "local",
@@ -112,20 +114,22 @@ def run(
     """Improve a problem's program, live; ends with where it stands and a report."""
     from quiltwork.evolve.budget import parse_budget
     from quiltwork.evolve.problem import Problem
-    from quiltwork.evolve.session import begin
+    from quiltwork.evolve.session import begin, with_models
 
     problem = Problem.load(folder)
     if problem.imported is not None:
         typer.echo(problem.imported.notice, err=True)
     path = out or Path("runs") / f"{folder.resolve().name}-{datetime.now():%Y%m%d-%H%M%S}"
     amount = parse_budget(budget) if budget else None
+    models = _models(model or [])
+    _check_call(workers_on, cassette, with_models(problem.config, models))
     begin(
         problem,
         path,
         seed=_seed(seed, problem),
         budget=amount,
         settings=_settings(settings or []),
-        models=_models(model or []),
+        models=models,
     )
     _drive(path, workers=workers, on=workers_on, trust=trust, json=json, cassette=cassette, more=None)
 
@@ -310,7 +314,11 @@ def _drive(
     from quiltwork.evolve.summary import summary
     from quiltwork.evolve.verdict import judge
 
+    extension = parse_budget(more) if more else None
     with _opened(path, drive=True) as session:
+        _check_call(on, cassette, session.problem.config)
+        if extension is not None:
+            session.state.budget.extended(extension)  # says so if it cannot be, before anything is shown
         if said := estimate(session.problem, session.state.budget, session.problem.config.models):
             typer.echo(said, err=True)
         panel = Panel(lambda: snapshot(session.state, session.problem, session.heard), quiet=json)
@@ -320,7 +328,7 @@ def _drive(
                 workers=workers or _default_workers(),
                 kind=on,
                 trust=trust,
-                more=parse_budget(more) if more else None,
+                more=extension,
                 cassette=cassette,
                 watch=panel.watch,
             )
@@ -356,6 +364,16 @@ def _seed(said: int | None, problem: Problem) -> int:
     if said is not None:
         return said
     return (problem.imported.seed or 0) if problem.imported is not None else 0
+
+
+def _check_call(on: str, cassette: Path | None, config: ProblemConfig) -> None:
+    """Find out what cannot work before a run is made, and before anything is shown."""
+    from quiltwork.evolve.session import check_cassette
+    from quiltwork.workers import check_kind
+
+    check_kind(on)
+    if cassette is not None:
+        check_cassette(cassette, config)
 
 
 def _opened(path: Path, *, drive: bool) -> Any:

@@ -26,6 +26,7 @@ from quiltwork.evolve.state import State, apply
 from quiltwork.log import verify
 from quiltwork.models import ModelConfig
 from quiltwork.models.base import Models
+from quiltwork.models.prices import price_is_known
 from quiltwork.run import Run
 from quiltwork.workers import open_workers
 
@@ -58,12 +59,12 @@ def begin(
 ) -> None:
     """Make a new run's folder at `path`, with the problem frozen into it and its first entry.
 
-    `models` join those that the problem names, or take their place where the name is the same.
+    `models` join those that the problem names, or take their place where the name is the same. Raises `UserError` for what
+    cannot work, before there is a folder.
     """
     config = with_models(with_settings(problem.config, settings or {}), models)
     budget = budget or parse_budget(config.budget)
-    if config.models or {"tokens", "usd"} & {limit.unit for limit in budget.limits}:
-        check_budget(budget, config)
+    check_budget(budget, config)
     with Run.create(path, room="evolve", config=json.loads(config.model_dump_json(exclude_none=True))) as run:
         run.writer.append(
             Started(
@@ -144,9 +145,20 @@ def drive(
 def _open_models(session: Session, cassette: Path | None) -> Models | None:
     if not session.problem.config.models:
         return None
-    from quiltwork.models.gateway import open_models
+    from quiltwork.models.gateway import open_models  # with it comes httpx, which a run without models does not need
 
     return open_models(session.problem.config.models, cassette=cassette, heard=session.hear)
+
+
+def check_cassette(cassette: Path, config: ProblemConfig) -> None:
+    """Refuse a recording that cannot be read, or that nobody would ask. Raises `UserError`."""
+    from quiltwork.models.cassette import Cassette
+
+    Cassette.load(cassette)
+    if not config.models:
+        raise UserError(
+            f"{cassette}: this run asks no model, so it needs no recorded replies; name the models with --model"
+        )
 
 
 def with_models(config: ProblemConfig, models: Sequence[ModelConfig]) -> ProblemConfig:
@@ -157,8 +169,6 @@ def with_models(config: ProblemConfig, models: Sequence[ModelConfig]) -> Problem
 
 def check_budget(budget: Budget, config: ProblemConfig) -> None:
     """Refuse a limit that would never be reached, or could not be kept. Raises `UserError`."""
-    from quiltwork.models.prices import price_is_known
-
     paid = budget.limit("usd") is not None
     if budget.unit in ("tokens", "usd") and not config.models and not (paid and config.agents):
         raise UserError(f"a budget of {budget} is for runs that ask models; name one with --model, or write 500evals")

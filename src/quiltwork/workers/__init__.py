@@ -9,6 +9,6 @@ folders.py   folders that calls refer to by name      ray.py       actors on a R
 """
 
 from quiltwork.workers.base import WorkerDied, WorkerError, Workers, WorkerTimeout
-from quiltwork.workers.registry import open_workers, register
+from quiltwork.workers.registry import check_kind, open_workers, register
 
-__all__ = ["WorkerDied", "WorkerError", "WorkerTimeout", "Workers", "open_workers", "register"]
+__all__ = ["WorkerDied", "WorkerError", "WorkerTimeout", "Workers", "check_kind", "open_workers", "register"]

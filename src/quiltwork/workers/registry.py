@@ -49,10 +49,16 @@ def open_workers(size: int, *, kind: str = "local") -> Workers:
     """
     if size < 1:
         raise UserError(f"{size} workers: at least one is needed")
+    check_kind(kind)
     name, _, address = kind.partition(":")
+    return _KINDS[name](size, address)
+
+
+def check_kind(kind: str) -> None:
+    """Raise UserError for a kind of workers that nobody registered, before anything is begun with it."""
+    name = kind.partition(":")[0]
     if name not in _KINDS:
         raise UserError(f"no workers of kind {name!r}; there are {', '.join(sorted(_KINDS))}")
-    return _KINDS[name](size, address)
 
 
 def _need_no_address(name: str, address: str) -> None:

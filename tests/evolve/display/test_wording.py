@@ -59,6 +59,9 @@ def test_standing_knows_the_direction() -> None:
     assert standing(2.0, 1.0, maximize=True) == ("ahead", 1.0)
     assert standing(2.0, 1.0, maximize=False) == ("behind", -1.0)
     assert say_standing(standing(1.0, 1.25, maximize=False)) == "ahead by 0.25"
+    assert say_standing(standing(1.0, 1.25, maximize=False), "Ann") == "ahead of Ann by 0.25"
+    assert say_standing(standing(1.5, 1.25, maximize=False), "Ann") == "behind Ann by 0.25"
+    assert say_standing(standing(1.0, 1.0, maximize=False), "Ann") == "level with Ann"
 
 
 def test_a_rounded_known_value_is_level_to_the_digits_it_has() -> None:

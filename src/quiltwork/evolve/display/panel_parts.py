@@ -89,7 +89,7 @@ def progress_line(view: Snapshot, pace: Pace) -> str:
         parts.append(f"{view.metric} {number(view.best.value)} at step {view.best.step}")
         if view.known:
             found = standing(view.best.value, view.known[-1].value, maximize=view.maximize)
-            parts.append(f"{say_standing(found)} {'with' if found.word == 'level' else 'of'} {view.known[-1].who}")
+            parts.append(say_standing(found, view.known[-1].who))
         if view.best.note:
             parts.append(f"{view.best.arm}: {view.best.note}")
     parts.append(

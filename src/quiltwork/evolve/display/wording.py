@@ -42,9 +42,10 @@ def standing(value: float, known: float, *, maximize: bool) -> Standing:
     return Standing("ahead" if difference > 0 else "behind", difference)
 
 
-def say_standing(found: Standing) -> str:
-    """Say "ahead by 0.000115", "behind by 5.7e-06" or "level"."""
-    return "level" if found.word == "level" else f"{found.word} by {small(abs(found.difference))}"
+def say_standing(found: Standing, whose: str = "") -> str:
+    """Say "ahead by 0.000115", "behind by 5.7e-06" or "level"; with a name "ahead of NAME by 0.000115"."""
+    joined = {"ahead": f" of {whose}", "behind": f" {whose}", "level": f" with {whose}"}[found.word] if whose else ""
+    return f"{found.word}{joined}" + ("" if found.word == "level" else f" by {small(abs(found.difference))}")
 
 
 def number(value: float, digits: int = DIGITS) -> str:
