@@ -92,11 +92,15 @@ def _read_seed(path: Path) -> bytes:
     return seed
 
 
+def home() -> Path:
+    """`$QUILTWORK_HOME`, or `~/.config/quiltwork`: this user's identity, `models.toml` and `prices.toml`."""
+    said = os.environ.get("QUILTWORK_HOME")
+    return Path(said) if said else Path.home() / ".config" / "quiltwork"
+
+
 def default_identity() -> Identity:
-    """Give this user's own identity: `identity.key` in `$QUILTWORK_HOME`, or in `~/.config/quiltwork`."""
-    home = os.environ.get("QUILTWORK_HOME")
-    folder = Path(home) if home else Path.home() / ".config" / "quiltwork"
-    return Identity.load_or_create(folder / "identity.key")
+    """Give this user's own identity: `identity.key` in `home()`."""
+    return Identity.load_or_create(home() / "identity.key")
 
 
 def verify(author: bytes, message: bytes, signature: bytes) -> bool:

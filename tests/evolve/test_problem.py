@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from quiltwork.blobs.pack import unpack
 from quiltwork.errors import UserError
-from quiltwork.evolve.problem import Problem, unpack_bundle
+from quiltwork.evolve.problem import Problem
 from quiltwork.evolve.scaffold import write_problem
 
 
@@ -78,7 +79,7 @@ def test_unbalanced_markers_are_refused_with_their_line(folder: Path) -> None:
 def test_a_bundle_unpacks_to_the_same_problem(folder: Path, tmp_path: Path) -> None:
     problem = Problem.load(folder)
     (tmp_path / "copy").mkdir()
-    unpack_bundle(problem.bundle, tmp_path / "copy")
+    unpack(problem.bundle, tmp_path / "copy")
     copy = Problem.load(tmp_path / "copy")
     assert copy.bundle == problem.bundle
     assert copy.program.id == problem.program.id

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from quiltwork.blobs.pack import pack
 from quiltwork.errors import UserError
 from quiltwork.evolve.budget import Budget
 from quiltwork.evolve.evaluation import evaluate
@@ -100,14 +101,14 @@ def test_a_shipped_folder_is_found_where_it_never_was(workers, tmp_path):
 
 
 def test_a_shipped_folder_has_the_name_of_its_content(tmp_path):
-    packed = folders.pack(sine(tmp_path / "a"))
+    packed = pack(sine(tmp_path / "a"))
     shutil.copytree(tmp_path / "a", tmp_path / "b")
-    assert folders.name_of(packed) == folders.name_of(folders.pack(tmp_path / "b"))
+    assert folders.name_of(packed) == folders.name_of(pack(tmp_path / "b"))
     (tmp_path / "b" / "README.md").write_text("another")
-    assert folders.name_of(packed) != folders.name_of(folders.pack(tmp_path / "b"))
+    assert folders.name_of(packed) != folders.name_of(pack(tmp_path / "b"))
     folders.receive(folders.name_of(packed), packed)
     copy = folders.find(folders.name_of(packed))
-    assert folders.pack(copy) == packed
+    assert pack(copy) == packed
     folders.forget()
     assert not copy.exists()
     with pytest.raises(LookupError):

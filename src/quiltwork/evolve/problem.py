@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import blake3
-import msgspec
 
+from quiltwork.blobs.pack import pack
 from quiltwork.errors import UserError
 from quiltwork.evolve.building_blocks import check_building_block
 from quiltwork.evolve.config import Known, KnownValue, ProblemConfig
@@ -139,31 +139,13 @@ class Problem:
     @cached_property
     def bundle(self) -> bytes:
         """Every file of the folder as one canonical value, so that a run carries its problem along."""
-        files = {
-            str(file.relative_to(self.path)): file.read_bytes()
-            for file in sorted(self.path.rglob("*"))
-            if file.is_file()
-            and not any(p.startswith(".") or p == "__pycache__" for p in file.relative_to(self.path).parts)
-        }
-        size = sum(map(len, files.values()))
-        if size > BUNDLE_LIMIT_MB * 2**20:
+        bundle = pack(self.path)
+        if len(bundle) > BUNDLE_LIMIT_MB * 2**20:
             raise ProblemError(
-                f"{self.path}: the folder holds {size / 2**20:.0f} MiB, more than the {BUNDLE_LIMIT_MB} MiB that a run "
-                "carries along; keep large data elsewhere and let evaluate.py read it"
+                f"{self.path}: the folder holds {len(bundle) / 2**20:.0f} MiB, more than the {BUNDLE_LIMIT_MB} MiB that a "
+                "run carries along; keep large data elsewhere and let evaluate.py read it"
             )
-        return msgspec.msgpack.encode(files, order="deterministic")
-
-
-def unpack_bundle(bundle: bytes, folder: Path) -> None:
-    """Write a run's frozen problem into an empty folder."""
-    for name, content in msgspec.msgpack.decode(bundle, type=dict[str, bytes]).items():
-        target = folder / name
-        if not target.resolve().is_relative_to(folder.resolve()):
-            raise ProblemError(
-                f"the run's problem holds a file outside its folder: {name!r}; the run was tampered with"
-            )
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+        return bundle
 
 
 def _read_building_blocks(folder: Path) -> dict[str, dict[str, str]]:

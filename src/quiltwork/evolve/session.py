@@ -16,12 +16,13 @@ import tomli_w
 from pydantic import BaseModel, ValidationError
 
 from quiltwork import __version__
+from quiltwork.blobs.pack import unpack
 from quiltwork.errors import UserError
 from quiltwork.evolve.budget import Budget, parse_budget
 from quiltwork.evolve.config import CandidateLimits, LlmConfig, NoveltyConfig, ProblemConfig, SearchConfig
 from quiltwork.evolve.entries import Resumed, Started
 from quiltwork.evolve.loop import Driver
-from quiltwork.evolve.problem import Problem, unpack_bundle
+from quiltwork.evolve.problem import Problem
 from quiltwork.evolve.state import State, apply
 from quiltwork.log import verify
 from quiltwork.models import ModelConfig
@@ -90,7 +91,7 @@ def opened(path: Path, *, drive: bool) -> Iterator[Session]:
         state = fold(run)
         if state.started is None or state.config is None:
             raise UserError(f"{path}: not a run of evolve; its log has no beginning")
-        unpack_bundle(run.blobs.get(state.started.problem), Path(folder))
+        unpack(run.blobs.get(state.started.problem), Path(folder))
         # Workers read the folder: it has to say what the run was begun with, settings of the command line included.
         frozen = tomli_w.dumps(state.config.model_dump(mode="json", exclude_none=True))
         (Path(folder) / "problem.toml").write_text(frozen, "utf-8")

@@ -31,7 +31,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="print one JSON value for a
 @app.command("list", epilog="Example: quiltwork models list --json")
 def list_(json: AsJson = False) -> None:
     """Show the local models that there are, and your own from models.toml."""
-    from quiltwork.models.places import home
+    from quiltwork.keys import home
 
     rows = [*_local_rows(), *_own_rows()]
     if json:

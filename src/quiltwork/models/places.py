@@ -1,4 +1,4 @@
-"""Where things are: the folders of this user, and whether a server is on this machine."""
+"""Where things are: the folder of what can be fetched again, and whether a server is on this machine."""
 
 from __future__ import annotations
 
@@ -6,12 +6,6 @@ import ipaddress
 import os
 from pathlib import Path
 from urllib.parse import urlsplit
-
-
-def home() -> Path:
-    """`$QUILTWORK_HOME`, or `~/.config/quiltwork`: `models.toml`, `prices.toml`, and the identity (`quiltwork.keys`)."""
-    said = os.environ.get("QUILTWORK_HOME")
-    return Path(said) if said else Path.home() / ".config" / "quiltwork"
 
 
 def cache() -> Path:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from quiltwork.keys import home
 from quiltwork.models.base import Bound, Reply, Request
 from quiltwork.models.config import ModelConfig
-from quiltwork.models.places import home
 from quiltwork.models.wire import prompt_bytes
 from quiltwork.toml import read_toml
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from quiltwork.errors import UserError
+from quiltwork.keys import home
 from quiltwork.models.catalogue import CATALOGUE
 from quiltwork.models.config import ModelConfig
-from quiltwork.models.places import home, on_this_machine
+from quiltwork.models.places import on_this_machine
 from quiltwork.toml import read_toml
 
 GUIDE = "docs/models.md"

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Final
 
 import blake3
-import msgspec
 
-from quiltwork.errors import UserError
+from quiltwork.blobs.pack import unpack
 
 SCHEME: Final = "folder:"
 """What the name of a shipped folder begins with; the rest is the digest of its content."""
@@ -30,17 +29,6 @@ def find(name: str) -> Path:
     return _copies[name]
 
 
-def pack(folder: Path) -> bytes:
-    """Every file of a folder, but for hidden ones and compiled Python, as one canonical value."""
-    files = {
-        str(file.relative_to(folder)): file.read_bytes()
-        for file in sorted(folder.rglob("*"))
-        if file.is_file()
-        and not any(part.startswith(".") or part == "__pycache__" for part in file.relative_to(folder).parts)
-    }
-    return msgspec.msgpack.encode(files, order="deterministic")
-
-
 def name_of(packed: bytes) -> str:
     """The name under which workers find a shipped folder: the same content has the same name everywhere."""
     return SCHEME + blake3.blake3(packed).hexdigest(16)
@@ -52,12 +40,7 @@ def receive(name: str, packed: bytes) -> None:
         return
     _sweep()
     copy = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
-    for path, content in msgspec.msgpack.decode(packed, type=dict[str, bytes]).items():
-        target = copy / path
-        if not target.resolve().is_relative_to(copy.resolve()):
-            raise UserError(f"{name}: it holds a file outside itself, {path!r}")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+    unpack(packed, copy)
     _copies[name] = copy
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from quiltwork import __version__
+from quiltwork.blobs.pack import pack
 from quiltwork.errors import UserError
 from quiltwork.workers import folders, frames
 from quiltwork.workers.base import WorkerDied, WorkerTimeout
@@ -60,7 +61,7 @@ class RayWorkers:
 
     def share(self, folder: Path) -> str:
         """Ship a folder to all workers, once per node: see `Workers.share`."""
-        packed = folders.pack(folder)
+        packed = pack(folder)
         name = folders.name_of(packed)
         if name not in self._shared:
             self._shared[name] = self._ray.put(packed)

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from quiltwork.blobs.pack import unpack
 from quiltwork.errors import UserError
 from quiltwork.evolve.display.snapshot import Snapshot, snapshot
 from quiltwork.evolve.entries import Replied
-from quiltwork.evolve.problem import Problem, unpack_bundle
+from quiltwork.evolve.problem import Problem
 from quiltwork.evolve.state import State, apply_body
 from quiltwork.log import Entry, decode
 from quiltwork.run import Run
@@ -55,7 +56,7 @@ class Watch:
             if self.state.started is None or self.state.config is None:
                 raise NotThere(f"{self.run.name}: this run has not begun; its log is empty")
             with tempfile.TemporaryDirectory(prefix="quiltwork-problem-") as folder:
-                unpack_bundle(self.run.blobs.get(self.state.started.problem), Path(folder))
+                unpack(self.run.blobs.get(self.state.started.problem), Path(folder))
                 self._problem = replace(Problem.load(Path(folder)), config=self.state.config)
         return self._problem
 
