@@ -204,7 +204,7 @@ def test_what_is_no_schedule_is_said_to_be_none(make: Callable[[], object], word
         make()
 
 
-RAMP = (12_288, 32_768, 549_755_813_888)
+RAMP = {"start": 12_288, "end": 32_768, "warmup_tokens": 549_755_813_888}
 
 
 @pytest.mark.parametrize(
@@ -224,15 +224,17 @@ RAMP = (12_288, 32_768, 549_755_813_888)
     ],
 )
 def test_consiliences_batch_grows_with_its_tokens(tokens: int, sequences: int) -> None:
-    assert batch_size(*RAMP, tokens) == sequences
+    assert batch_size(tokens, **RAMP) == sequences
 
 
 def test_without_a_ramp_the_batch_is_the_last() -> None:
-    assert batch_size(4, 16, 0, 0) == 16
+    assert batch_size(0, start=4, end=16, warmup_tokens=0) == 16
 
 
 @given(st.integers(1, 10**7), st.integers(0, 10**7), st.integers(1, 10**15), st.integers(0, 2 * 10**15))
 def test_a_batch_grows_from_start_to_end_and_never_shrinks(start: int, more: int, warmup: int, tokens: int) -> None:
-    now, later = (batch_size(start, start + more, warmup, seen) for seen in (tokens, tokens + 1))
+    now, later = (
+        batch_size(seen, start=start, end=start + more, warmup_tokens=warmup) for seen in (tokens, tokens + 1)
+    )
     assert start <= now <= later <= start + more
     assert later - now <= more // warmup + 1

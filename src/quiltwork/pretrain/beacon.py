@@ -7,11 +7,11 @@ it with one hash. The reveals of a round, in the order of the members, are hashe
 What the last to reveal can do: it knows the seed with and without its own part, and may withhold it. That is one bit: one
 choice between two seeds, neither of which it made. An event that has probability p under a seed nobody chose has at most
 2 p then, and at most 2^k p if k conspirators reveal last. It is tolerable here, because
-- a reveal stands in the same entry as the attestation that a witness owes: who withholds it has missed its duty in public,
-  and a few misses in a row end its membership, so the bit cannot be had round after round;
+- a reveal stands in the same entry as the attestation that a witness owes: who withholds one withholds the other, and all can
+  see it;
 - the withheld value is owed still: it is the preimage of what was revealed last, so withholding buys no fresh dice;
 - what is drawn is drawn again every round: with the bit an audit of probability a is escaped unless both seeds draw it (a^2
-  in place of a), but only in the rounds in which one is a witness, reveals last and pays with a miss.
+  in place of a), but only in the rounds in which one is a witness, reveals last and fails its duty in public.
 A verifiable delay function would take the bit away, at the price of a machine that computes without pause.
 """
 

@@ -1,8 +1,9 @@
 """Bloom filters of the right size, for those who want Psyche's way of attesting.
 
-(Bloom, "Space/time trade-offs in hash coding with allowable errors", 1970.) A filter answers "is it in the set?" with no false negatives, and false positives at a rate p that its size decides: for n
-items, m = -n ln p / (ln 2)^2 bits and k = (m / n) ln 2 hashes are the least. Psyche computes that m and then ignores it: its
-filters always have 1,024 bits and 8 hashes, which keeps 1 % up to 105 items and gives 31 % at 256.
+A filter (Bloom, "Space/time trade-offs in hash coding with allowable errors", 1970) answers "is it in the set?" with no false
+negatives, and false positives at a rate p that its size decides: for n items, m = -n ln p / (ln 2)^2 bits and k = (m / n) ln 2
+hashes are the least. Psyche computes that m and then ignores it: its filters always have 1,024 bits and 8 hashes, which keeps
+1 % up to 105 items and gives 31 % at 256.
 
 At 1 % a filter takes 9.6 bits for an item and the exact `bitmap` takes one. So the bitmap is what a run uses; a filter is
 worth its errors only where nobody can number the items.

@@ -124,7 +124,7 @@ Schedule = Annotated[Constant | Linear | Cosine | WarmupStableDecay, Field(discr
 """Any of them, as a field of a config: `kind` says which."""
 
 
-def batch_size(start: int, end: int, warmup_tokens: int, tokens: int) -> int:
+def batch_size(tokens: int, *, start: int, end: int, warmup_tokens: int) -> int:
     """Give the sequences of the next batch, when `tokens` have been trained: round(start + (end - start) x T / warmup_tokens).
 
     From `warmup_tokens` on it is `end`. In whole numbers, so that it is exact; halves are rounded up, as Psyche's are.
