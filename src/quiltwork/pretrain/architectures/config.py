@@ -88,4 +88,71 @@ class GptConfig(DecoderConfig):
         return self
 
 
-Architecture = Annotated[GptConfig, Field(discriminator="kind")]
+class MlaConfig(DecoderConfig):
+    """`kind = "mla"`: multi-head latent attention (DeepSeek-V2, arXiv 2405.04434, section 2.1), all layers dense.
+
+    Keys and values of all heads are read from one small latent vector per token. The tensors are named as in DeepSeek-V3,
+    whose names for these sizes stand in the descriptions. The default is a million parameters.
+    """
+
+    kind: Literal["mla"] = "mla"
+    query_rank: Width | None = Field(
+        default=None,
+        description="q_lora_rank: width of the queries' latent; none given: queries at full rank, as V2-Lite",
+    )
+    key_value_rank: Width = Field(default=64, description="kv_lora_rank: width of the latent of keys and values")
+    nope_head: Width = Field(
+        default=32, description="qk_nope_head_dim: the part of a head's key that knows no position"
+    )
+    rope_head: Width = Field(default=16, description="qk_rope_head_dim: the rotary part, its key shared by all heads")
+    value_head: Width = Field(default=32, description="v_head_dim: width of a head's values")
+    norm_epsilon: float = Field(
+        default=1e-6, gt=0, le=0.1, description="as in DeepSeek-V3; that of latents is always 1e-6"
+    )
+
+    @model_validator(mode="after")
+    def _rotary_part_is_even(self) -> MlaConfig:
+        if self.rope_head % 2:
+            raise ValueError(f"rope_head ({self.rope_head}) must be even: rotary positions turn pairs")
+        return self
+
+
+class OwnConfig(Config):
+    """`kind = "own"`: a model of the user's, from a function that returns a `torch.nn.Module`.
+
+    The module takes tokens, int64 [n, t], and gives logits [n, t, vocabulary], or an object that has them as `.logits`.
+    """
+
+    kind: Literal["own"] = "own"
+    model: str = Field(
+        pattern=r"^[^:]+(:[A-Za-z_][A-Za-z0-9_]*)?$",
+        description="'package.module:function' or 'folder/file.py:function'; without a function, `build_model`",
+    )
+    options: dict[str, bool | int | float | str] = Field(
+        default={}, description="keyword arguments of the function; it is given `seed`, too, if it takes one"
+    )
+    blake3: str = Field(
+        default="",
+        pattern=r"^([0-9a-f]{64})?$",
+        description="the file's hash, so that no member trains another model by mistake; empty: any file will do",
+    )
+
+    @model_validator(mode="after")
+    def _only_files_have_a_hash(self) -> OwnConfig:
+        if self.blake3 and not self.path:
+            raise ValueError("blake3 is the hash of a file, and model names a package's module")
+        return self
+
+    @property
+    def path(self) -> str:
+        """The file that is named, if it is one."""
+        place = self.model.partition(":")[0]
+        return place if place.endswith(".py") else ""
+
+    @property
+    def function(self) -> str:
+        """The function in it."""
+        return self.model.partition(":")[2] or "build_model"
+
+
+Architecture = Annotated[GptConfig | MlaConfig | OwnConfig, Field(discriminator="kind")]

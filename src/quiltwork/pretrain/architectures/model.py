@@ -18,9 +18,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from quiltwork.pretrain.architectures.config import DecoderConfig, GptConfig
+from quiltwork.pretrain.architectures.config import Architecture, GptConfig, MlaConfig, OwnConfig
 from quiltwork.pretrain.architectures.gpt import gpt
 from quiltwork.pretrain.architectures.initial import normal
+from quiltwork.pretrain.architectures.mla import mla
+from quiltwork.pretrain.architectures.own import own
 
 Tensors = dict[str, torch.Tensor]
 Batch = torch.Tensor
@@ -28,16 +30,21 @@ Precision = Literal["fp32", "bf16"]
 Gradient = Callable[[Tensors, Batch], tuple[Tensors, float]]
 
 
-def build(config: GptConfig, seed: int) -> nn.Module:
-    """Make the model with its first parameters, on the CPU, in fp32. Equal seeds give equal bits (see `initial`)."""
+def build(config: Architecture, seed: int) -> nn.Module:
+    """Make the model with its first parameters, on the CPU, in fp32. Equal seeds give equal bits (see `initial`).
+
+    A model of the user's own initialises itself: see `own`, also for what is raised.
+    """
+    if isinstance(config, OwnConfig):
+        return own(config, seed)
     with torch.device("meta"):  # shapes without storage: what torch would draw is not wanted
-        module = gpt(config)
+        module = gpt(config) if isinstance(config, GptConfig) else mla(config)
     first = {name: _first(config, seed, name, tuple(value.shape)) for name, value in module.named_parameters()}
     module.load_state_dict(first, assign=True)
     return module.eval()
 
 
-def _first(config: DecoderConfig, seed: int, name: str, shape: tuple[int, ...]) -> torch.Tensor:
+def _first(config: GptConfig | MlaConfig, seed: int, name: str, shape: tuple[int, ...]) -> torch.Tensor:
     if len(shape) == 1:  # a norm's scale
         return torch.ones(shape)
     writes_residual = name.endswith(("o_proj.weight", "down_proj.weight"))
