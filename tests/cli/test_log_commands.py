@@ -16,7 +16,7 @@ from quiltwork.cli.main import main
 from quiltwork.cli.text import cut, data, moment, printable, size
 from quiltwork.log import Head, decode
 from quiltwork.run import Run
-from tests.log.speech import ALICE, MALLORY, Noted, Said
+from tests.log.speech import ALICE, MALLORY, Noted, Said, relay, speaker
 from tests.log.test_explain import Claimed
 
 Ended = Callable[..., tuple[int, str, str]]
@@ -223,6 +223,50 @@ def test_an_entry_of_evolve_is_explained_in_its_rooms_words(ended: Ended, tmp_pa
     output = ended("explain", tmp_path / "runs" / "grown", "5")[1]
     assert re.search(r"step 1\n├─ #3 evolve\.planned.*\n.*\n├─ #4 evolve\.proposed.*\n.*\n.*program: blob", output)
     assert "└─ parent: step 0" in output
+
+
+@pytest.fixture
+def spoken(tmp_path: Path) -> Path:
+    """A run of Alice's with a statement of Mallory's that she relays."""
+    with Run.create(tmp_path / "runs" / "spoken", "speech", {}, ALICE) as run:
+        run.writer.append(Said("begin"))
+        (one,) = speaker(run.log, MALLORY).say(Claimed(1))
+        relay(run.log, one)
+    return tmp_path / "runs" / "spoken"
+
+
+def test_a_relayed_entry_is_shown_as_what_it_says_and_who_said_it(ended: Ended, spoken: Path) -> None:
+    alice, mallory = ALICE.author.hex(), MALLORY.author.hex()
+    line = ended("log", "show", spoken, "--kind", "speech.claimed")[1]
+    assert re.search(
+        rf"1  2020-09-13 12:26:40  {mallory[:8]}  .*  speech.claimed/1 .* claim=1  \(relayed by {alice[:8]}\)", line
+    )
+    assert ended("log", "show", spoken, "--kind", "log.relayed")[1] == line
+    found = json.loads(ended("log", "show", spoken, "--start", "1", "--json")[1])
+    assert (found["author"], found["kind"], found["body"]["claim"]) == (mallory, "speech.claimed/1", 1)
+    assert (found["relayed"]["by"], found["relayed"]["number"], found["relayed"]["kind"]) == (alice, 1, "log.relayed/1")
+    assert f"1 signed by {mallory}" in ended("log", "verify", spoken)[1]
+
+
+def test_a_relayed_entry_is_explained_as_what_it_says_and_who_said_it(ended: Ended, spoken: Path) -> None:
+    output = ended("explain", spoken, "1")[1]
+    alice, mallory = ALICE.author.hex(), MALLORY.author.hex()
+    assert "Entry 1: speech.claimed/1\n" in output
+    assert f"  signed by {mallory}\n  relayed by {alice}\n" in output
+    assert re.search(
+        rf"claim 1\n└─ #1 speech.claimed/1  by {mallory[:8]} .* signature right  relayed by {alice[:8]}", output
+    )
+
+
+def test_a_statement_that_is_not_heard_is_explained_as_that(ended: Ended, spoken: Path) -> None:
+    with Run.open(spoken, drive=True, identity=ALICE) as run:
+        relay(run.log, *speaker(run.log, MALLORY).say(Claimed(2)))
+    assert "not heard: its number is 1" in ended("explain", spoken, "2")[1]
+    told = json.loads(ended("explain", spoken, "2", "--json")[1])["reason"]["told"]
+    assert "its number is 1" in told[0]["unheard"]
+    code, _, error = ended("log", "verify", spoken)
+    assert code == 2
+    assert "broken at entry 2: the statement is not heard" in error
 
 
 def test_a_run_that_is_not_there_is_said_clearly(ended: Ended, tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ import pytest
 
 from quiltwork.log import EMPTY, Body, Broken, Links, MemoryLog, Writer, kind
 from quiltwork.log.explain import EntryNotFound, Reason, explain
-from tests.log.speech import ALICE, MALLORY, Said, say
+from quiltwork.log.statement import Refused
+from tests.log.speech import ALICE, MALLORY, Said, begun, relay, say, speaker
 
 
 @kind("speech.claimed", 1)
@@ -101,3 +102,32 @@ def test_a_forged_reason_explains_nothing() -> None:
     with pytest.raises(Broken, match=r"entry 0: its signature"):
         explain(log, "1")
     assert explain(log, "2").entry.seq == 2
+
+
+def test_a_relayed_claim_is_told_as_what_it_says_and_who_said_it() -> None:
+    log = begun()
+    relay(log, *speaker(log).say(Claimed(1), Claimed(2, (1,))))
+    reason = explain(log, "2").reason
+    (told,) = reason.told
+    assert (reason.about, told.said.author, told.entry.author) == ("claim 2", MALLORY.author, ALICE.author)
+    assert [each.about for each in reason.because] == ["claim 1"]
+
+
+def test_a_claim_that_is_not_heard_is_no_reason_for_another() -> None:
+    log = begun()
+    one, two, three = speaker(log).say(Claimed(1), Claimed(2, (1,)), Claimed(1))
+    relay(log, one, three, two, one)
+    (told,) = explain(log, "3").reason.told
+    assert isinstance(told.body, Refused)
+    say(log, "aside")
+    relay(log, *speaker(log, first_number=4).say(Claimed(4, (2,))))
+    (ground,) = explain(log, "6").reason.because
+    assert ground.left_out == "no entry before 6 tells of it"
+
+
+def test_a_forged_statement_explains_nothing() -> None:
+    log = begun()
+    (one,) = speaker(log).say(Claimed(1))
+    relay(log, msgspec.structs.replace(one, time=0))
+    with pytest.raises(Broken, match=r"entry 1: .*its signature"):
+        explain(log, "1")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from quiltwork.errors import UserError
 from quiltwork.log import EMPTY, Broken, Entry, Head, MemoryLog, SqliteLog, verify
-from tests.log.speech import ALICE, MALLORY, say
+from tests.log.speech import ALICE, MALLORY, Said, begun, relay, say, speaker
 
 
 class Tampered(MemoryLog):
@@ -103,6 +103,46 @@ def test_a_head_can_be_written_down_and_read_again(entries: list[Entry]) -> None
     for text in ("", "4", "4:", "4:xyz", "-1:" + "0" * 64, "4:" + "0" * 63):
         with pytest.raises(ValueError):
             Head.parse(text)
+
+
+def test_a_relayed_statement_counts_for_who_says_it() -> None:
+    log = begun()
+    relay(log, *speaker(log).say(Said("one"), Said("two")))
+    assert verify(log).authors == {ALICE.author: 1, MALLORY.author: 2}
+    assert verify(log, signatures=False).authors == {ALICE.author: 1, MALLORY.author: 2}
+
+
+def test_a_forged_statement_is_found_though_its_entry_is_right() -> None:
+    log = begun()
+    one, two = speaker(log).say(Said("one"), Said("two"))
+    relay(log, one, msgspec.structs.replace(two, time=0))
+    assert verify(log, signatures=False).count == 3
+    with pytest.raises(
+        Broken, match=f"entry 2: the statement is not heard: its signature is not that of {MALLORY.author.hex()}"
+    ):
+        verify(log)
+
+
+def test_a_statement_for_another_log_or_with_a_used_number_is_found() -> None:
+    log = begun()
+    (elsewhere,) = speaker(begun(owner=MALLORY)).say(Said("one"))
+    relay(log, elsewhere)
+    with pytest.raises(Broken, match=r"entry 1: .*it is for the log that begins with .*, not for this one"):
+        verify(log, signatures=False)
+    log = begun()
+    (one,) = speaker(log).say(Said("one"))
+    relay(log, one, one)
+    with pytest.raises(Broken, match=r"entry 2: .*its number is 1, but its author has used 1 before"):
+        verify(log)
+
+
+def test_a_stranger_who_is_relayed_is_found_by_who_knows_the_authors() -> None:
+    log = begun()
+    relay(log, *speaker(log).say(Said("one")))
+    assert verify(log, authors={ALICE.author, MALLORY.author}).count == 2
+    for known in (ALICE, MALLORY):
+        with pytest.raises(Broken, match="who is not among"):
+            verify(log, authors={known.author})
 
 
 @given(st.data())

@@ -8,29 +8,33 @@ from importlib import import_module
 from quiltwork import keys
 from quiltwork.blobs import BlobCorrupt, BlobMissing, BlobStore
 from quiltwork.cli.text import content, cut, entry_data, moment, printable, size, width
-from quiltwork.log import Body, Entry, Malformed, Unknown, decode
+from quiltwork.log import Body, Malformed, Unknown, decode
 from quiltwork.log.explain import Explanation, Reason, Told
+from quiltwork.log.kinds import Encoded
+from quiltwork.log.statement import Refused, said_in
 
 KINDS = {"evolve": "quiltwork.evolve.entries"}
 """Where a room's kinds are registered. A log may come from a stranger, so nothing else is imported for a kind's sake."""
 
 
-def read_with_rooms(entry: Entry) -> Body | Unknown | Malformed:
-    """Decode an entry; at the first of a room's kinds, load the entries of that room."""
-    body = decode(entry)
-    if isinstance(body, Unknown) and (module := KINDS.get(entry.kind.partition(".")[0])) is not None:
+def read_with_rooms(said: Encoded) -> Body | Unknown | Malformed:
+    """Decode an entry or a statement; at the first of a room's kinds, load the entries of that room."""
+    body = decode(said)
+    if isinstance(body, Unknown) and (module := KINDS.get(said.kind.partition(".")[0])) is not None:
         import_module(module)
-        return decode(entry)
+        return decode(said)
     return body
 
 
 def explanation_text(found: Explanation, blobs: BlobStore) -> str:
     """Draw an explanation as a tree."""
     columns = width()
+    said = said_in(found.entry)
     lines = [
-        f"Entry {found.entry.seq}: {found.entry.kind}",
+        f"Entry {found.entry.seq}: {said.kind}",
         f"  hash      {found.entry.hash.hex()}",
-        f"  signed by {found.entry.author.hex()}",
+        f"  signed by {said.author.hex()}",
+        *([] if said is found.entry else [f"  relayed by {found.entry.author.hex()}"]),
         f"  proof     {found.head.length} entries chain from the first to the head {found.head.hash.hex()[:16]}…; "
         "every signature below is right.",
         "",
@@ -60,13 +64,16 @@ def _tree(reason: Reason, blobs: BlobStore) -> Iterator[str]:
 
 
 def _told_lines(told: Told, blobs: BlobStore) -> Iterator[str]:
-    entry = told.entry
+    entry, said = told.entry, told.said
+    relayed = "" if said is entry else f"  relayed by {keys.short(entry.author)}"
     yield (
-        f"#{entry.seq} {entry.kind}  by {keys.short(entry.author)}  {moment(entry.time)}  "
-        f"hash {entry.hash.hex()[:12]}  signature right"
+        f"#{entry.seq} {said.kind}  by {keys.short(said.author)}  {moment(said.time)}  "
+        f"hash {entry.hash.hex()[:12]}  signature right{relayed}"
     )
-    yield f"     {content(entry)}"
-    if not isinstance(told.body, Body):
+    yield f"     {content(said)}"
+    if isinstance(told.body, Refused):
+        yield f"     not heard: {printable(told.body.why)}"
+    elif not isinstance(told.body, Body):
         yield f"     not understood: {printable(str(told.body))}"
     for part, id in told.links.blobs.items():
         yield printable(f"     {part}: blob {id[:16]}…, {_blob_state(blobs, id)}")
@@ -86,9 +93,15 @@ def _reason_data(reason: Reason, blobs: BlobStore) -> dict[str, object]:
         "about": reason.about,
         "part": reason.part,
         "left_out": reason.left_out,
-        "told": [{**entry_data(told.entry), "blobs": _blobs_data(told, blobs)} for told in reason.told],
+        "told": [
+            {**entry_data(told.entry), **_unheard(told), "blobs": _blobs_data(told, blobs)} for told in reason.told
+        ],
         "because": [_reason_data(each, blobs) for each in reason.because],
     }
+
+
+def _unheard(told: Told) -> dict[str, str]:
+    return {"unheard": told.body.why} if isinstance(told.body, Refused) else {}
 
 
 def _blobs_data(told: Told, blobs: BlobStore) -> dict[str, object]:

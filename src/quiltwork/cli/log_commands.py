@@ -15,6 +15,7 @@ from quiltwork.cli.text import cut, entry_data, entry_line, moment, size, table,
 from quiltwork.errors import UserError
 from quiltwork.log import Broken, Entry, Head, Verified
 from quiltwork.log import verify as verify_log
+from quiltwork.log.statement import said_in
 from quiltwork.run import Run, RunInfo, find_run, list_runs
 
 FOLLOW_POLL_S = 0.2
@@ -149,7 +150,8 @@ def _print(entry: Entry, *, json: bool) -> None:
 
 
 def _is_of_kind(entry: Entry, kind: str) -> bool:
-    return entry.kind == kind or entry.kind.startswith((f"{kind}/", f"{kind}."))
+    names = {entry.kind, said_in(entry).kind}
+    return any(name == kind or name.startswith((f"{kind}/", f"{kind}.")) for name in names)
 
 
 def _run_row(info: RunInfo) -> tuple[str, ...]:

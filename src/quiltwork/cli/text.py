@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 
 from quiltwork import keys
 from quiltwork.log import Entry
-from quiltwork.log.kinds import plain
+from quiltwork.log.kinds import Encoded, plain
+from quiltwork.log.statement import Statement, said_in
 
 PIPE_WIDTH = 100_000
 """Columns of a line that goes to a file or another program: nothing is cut short there."""
@@ -74,34 +75,51 @@ def data(value: object) -> object:
 
 
 def entry_data(entry: Entry) -> dict[str, object]:
-    """Give an entry as plain data for JSON."""
-    return {
+    """Give an entry as plain data for JSON.
+
+    In a relayed statement, `author`, `time`, `kind` and `body` are the statement's; what is the entry's own is in `relayed`.
+    """
+    said = said_in(entry)
+    found = {
         "seq": entry.seq,
-        "time": moment(entry.time),
-        "time_ns": entry.time,
-        "author": entry.author.hex(),
-        "kind": entry.kind,
+        "time": moment(said.time),
+        "time_ns": said.time,
+        "author": said.author.hex(),
+        "kind": said.kind,
         "hash": entry.hash.hex(),
         "prev": entry.prev.hex(),
         "signature": entry.signature.hex(),
-        "body": data(plain(entry.body)),
+        "body": data(plain(said.body)),
     }
+    if isinstance(said, Statement):
+        found["relayed"] = {
+            "kind": entry.kind,
+            "by": entry.author.hex(),
+            "time": moment(entry.time),
+            "time_ns": entry.time,
+            "log": said.log.hex(),
+            "number": said.number,
+            "signature": said.signature.hex(),
+        }
+    return found
 
 
-def content(entry: Entry) -> str:
-    """Give an entry's body in one line: `field=value`, without empty fields, hashes by their first digits."""
-    body = plain(entry.body)
+def content(said: Encoded) -> str:
+    """Give a body in one line: `field=value`, without empty fields, hashes by their first digits."""
+    body = plain(said.body)
     if not isinstance(body, dict):
         return printable(repr(body))
-    said = {name: data(value) for name, value in body.items() if value not in (None, "", [], {})}
-    line = "  ".join(f"{name}={_value(value)}" for name, value in said.items())
+    fields = {name: data(value) for name, value in body.items() if value not in (None, "", [], {})}
+    line = "  ".join(f"{name}={_value(value)}" for name, value in fields.items())
     return printable(_HASH.sub(r"\1…", line))
 
 
 def entry_line(entry: Entry) -> str:
-    """Give an entry in one line."""
-    signed = f"{moment(entry.time)}  {keys.short(entry.author)}  {entry.hash.hex()[:12]}"
-    return f"{entry.seq:>6}  {signed}  {entry.kind:<20}  {content(entry)}"
+    """Give an entry in one line: for a relayed statement, what it says and who says it, and that it was relayed."""
+    said = said_in(entry)
+    signed = f"{moment(said.time)}  {keys.short(said.author)}  {entry.hash.hex()[:12]}"
+    relayed = "" if said is entry else f"  (relayed by {keys.short(entry.author)})"
+    return f"{entry.seq:>6}  {signed}  {said.kind:<20}  {content(said)}{relayed}"
 
 
 def _value(value: object) -> str:

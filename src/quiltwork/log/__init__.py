@@ -7,6 +7,9 @@ A `Writer` signs and appends; a fold reads and `decode`s. Where the log lives is
 whatever else keeps the `Log` protocol and passes its conformance tests. To append, a writer names the head that it
 has seen; if another was faster, that is a `Conflict` and nothing happens.
 
+Where many speak at once, each makes a `Statement` for the log with a `Speaker`, and one sequencer puts them in order;
+`Speakers` then tells who speaks in an entry.
+
 `docs/log.md` has every byte, and thirty lines of Python that verify a log without this package.
 """
 
@@ -15,6 +18,7 @@ from quiltwork.log.kinds import Body, InvalidBody, Links, Malformed, Unknown, de
 from quiltwork.log.memory import MemoryLog
 from quiltwork.log.protocol import EMPTY, Broken, Conflict, Head, Log, LogCorrupt, LogUnavailable
 from quiltwork.log.sqlite import SqliteLog
+from quiltwork.log.statement import Refused, Relayed, Speaker, Speakers, Spoken, Statement, log_id
 from quiltwork.log.verify import Verified, verify
 from quiltwork.log.writer import Writer
 
@@ -33,12 +37,19 @@ __all__ = [
     "LogUnavailable",
     "Malformed",
     "MemoryLog",
+    "Refused",
+    "Relayed",
+    "Speaker",
+    "Speakers",
+    "Spoken",
     "SqliteLog",
+    "Statement",
     "Unknown",
     "Verified",
     "Writer",
     "decode",
     "encode",
     "kind",
+    "log_id",
     "verify",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+from functools import lru_cache
 
 import msgspec
 from blake3 import blake3
@@ -18,6 +19,10 @@ MAX_BODY_BYTES = 1 << 20
 """What is larger goes into a blob, named by its hash: entries are read by the thousand, blobs one at a time."""
 
 MAX_KIND_BYTES = 64
+
+KINDS_REMEMBERED = 1_024
+"""More kinds than a log has, so that each is looked at once; a stranger who invents others fills no memory."""
+
 MAX_INTEGER = 2**63 - 1
 """Of `seq` and `time`: what SQLite, Postgres and most languages hold in a signed 64-bit integer."""
 
@@ -49,6 +54,7 @@ def signed_bytes(seq: int, prev: bytes, time: int, author: bytes, kind: str, bod
     return _HEADER.pack(_PREFIX, seq, prev, time, author, len(name)) + name + body
 
 
+@lru_cache(maxsize=KINDS_REMEMBERED)
 def is_kind(text: str) -> bool:
     """Tell whether a text names a kind: `room.event/version`."""
     return len(text) <= MAX_KIND_BYTES and _KIND.fullmatch(text) is not None

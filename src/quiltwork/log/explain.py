@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 from quiltwork.errors import UserError
 from quiltwork.log.entry import Entry
-from quiltwork.log.kinds import Body, Links, Malformed, Unknown, decode
-from quiltwork.log.protocol import EMPTY, Head, Log, chain_on
+from quiltwork.log.kinds import Body, Encoded, Links, Malformed, Unknown, decode
+from quiltwork.log.protocol import EMPTY, Broken, Head, Log, chain_on
+from quiltwork.log.statement import Refused, Speakers, Statement, check, said_in
 from quiltwork.log.verify import check_author
 
 SHORTEST_PREFIX = 6
@@ -26,10 +27,14 @@ class EntryNotFound(UserError):
 
 @dataclass(frozen=True)
 class Told:
-    """One entry on the way, its signature checked."""
+    """One entry on the way, its signatures checked. `said` is who speaks in it: the entry, or the statement in it.
+
+    The body of a statement that is not heard is the reason why not.
+    """
 
     entry: Entry
-    body: Body | Unknown | Malformed
+    said: Entry | Statement
+    body: Body | Unknown | Malformed | Refused
 
     @property
     def links(self) -> Links:
@@ -60,11 +65,11 @@ class Explanation:
     reason: Reason
 
 
-def explain(log: Log, name: str, *, depth: int = 2, read: Callable[[Entry], object] = decode) -> Explanation:
+def explain(log: Log, name: str, *, depth: int = 2, read: Callable[[Encoded], object] = decode) -> Explanation:
     """Walk back from the entry called `name`, a number or the beginning of a hash, over `depth` generations of subjects.
 
-    Checks the whole chain, and the signatures of all entries that are told. `read` decodes an entry, for callers who
-    load rooms when their kinds turn up. Raises EntryNotFound and Broken.
+    Checks the whole chain, and the signatures of all entries that are told, and of the statements in them. `read` decodes
+    an entry or a statement, for callers who load rooms when their kinds turn up. Raises EntryNotFound and Broken.
     """
     way = _Way(log, read)
     seq = way.find(name)
@@ -74,22 +79,26 @@ def explain(log: Log, name: str, *, depth: int = 2, read: Callable[[Entry], obje
 class _Way:
     """The walk: which entries are about what, and which subjects have been told."""
 
-    def __init__(self, log: Log, read: Callable[[Entry], object]) -> None:
+    def __init__(self, log: Log, read: Callable[[Encoded], object]) -> None:
         self._log = log
         self._read = read
         self._about: dict[str, list[int]] = {}
         self._told: set[str] = set()
+        self._unheard: dict[int, Refused] = {}
         self.head = EMPTY
 
     def find(self, name: str) -> int:
         """Check the chain, note what every entry is about, and give the number of the entry that is meant."""
         number = int(name) if name.isascii() and name.isdigit() and len(name) < SHORTEST_PREFIX * 3 else -1
         by_number, by_hash = False, []
+        speakers = Speakers()
         for entry in self._log.read():
             self.head = chain_on((entry,), self.head)
             by_number = by_number or entry.seq == number
             if len(name) >= SHORTEST_PREFIX and self.head.hash.hex().startswith(name.lower()):
                 by_hash.append(entry.seq)
+            if isinstance(refused := speakers.attribute(entry), Refused):
+                self._unheard[entry.seq] = refused
             about = self._tell(entry).links.about
             if about:
                 self._about.setdefault(about, []).append(entry.seq)
@@ -139,9 +148,14 @@ class _Way:
     def _prove(self, seq: int) -> Told:
         told = self._tell(self.entry(seq))
         check_author(told.entry, told.entry.hash)
+        if isinstance(told.said, Statement) and not isinstance(told.body, Refused) and (forged := check(told.said)):
+            raise Broken(seq, str(forged))
         return told
 
     def _tell(self, entry: Entry) -> Told:
-        body = self._read(entry)
+        said = said_in(entry)
+        if entry.seq in self._unheard:
+            return Told(entry, said, self._unheard[entry.seq])
+        body = self._read(said)
         assert isinstance(body, Body | Unknown | Malformed)
-        return Told(entry, body)
+        return Told(entry, said, body)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
-from quiltwork.log.entry import MAX_BODY_BYTES, Entry, is_kind
+from quiltwork.log.entry import MAX_BODY_BYTES, is_kind
 
 _ENCODER = msgspec.msgpack.Encoder(order="sorted")
 _ANYTHING = msgspec.msgpack.Decoder()
@@ -37,6 +37,20 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def links(self) -> Links:
         """Say what this is about and rests on. Entries about the same subject rest on the earlier ones."""
         return Links()
+
+
+class Encoded(Protocol):
+    """What holds a body that can be read: an entry, or a statement in one."""
+
+    @property
+    def kind(self) -> str:
+        """What sort of thing is said."""
+        ...
+
+    @property
+    def body(self) -> bytes:
+        """What is said, encoded."""
+        ...
 
 
 class Unknown(msgspec.Struct, frozen=True):
@@ -102,18 +116,21 @@ def encode(body: Body) -> tuple[str, bytes]:
     return full, raw
 
 
-def decode(entry: Entry) -> Body | Unknown | Malformed:
-    """Read an entry's body. Never raises: what cannot be read comes back as Unknown or Malformed: folds are total."""
-    cls = _CLASSES.get(entry.kind)
+def decode(said: Encoded) -> Body | Unknown | Malformed:
+    """Read the body of an entry or a statement.
+
+    Never raises: what cannot be read comes back as Unknown or Malformed, since folds are total.
+    """
+    cls = _CLASSES.get(said.kind)
     if cls is None:
-        return Unknown(entry.kind, entry.body)
+        return Unknown(said.kind, said.body)
     try:
-        body = _decoder(cls).decode(entry.body)
+        body = _decoder(cls).decode(said.body)
         again = _ENCODER.encode(body)
     except _UNREADABLE as error:
-        return Malformed(entry.kind, entry.body, str(error))
-    if again != entry.body:
-        return Malformed(entry.kind, entry.body, "the same content has another, canonical encoding")
+        return Malformed(said.kind, said.body, str(error))
+    if again != said.body:
+        return Malformed(said.kind, said.body, "the same content has another, canonical encoding")
     return body
 
 
