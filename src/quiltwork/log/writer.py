@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from threading import Lock
 
 from blake3 import blake3
@@ -37,15 +37,16 @@ class Writer:
         with self._lock:
             head = self._head or self._log.head()
             self._head = None  # unknown until the append has returned
-            entries = self._sign(encoded, head)
+            entries = sign_on(self._identity, head, self._clock(), encoded)
             self._head = self._log.append(entries, head)
         return entries
 
-    def _sign(self, encoded: list[tuple[str, bytes]], head: Head) -> tuple[Entry, ...]:
-        now, author, prev = self._clock(), self.author, head.hash
-        entries = []
-        for seq, (kind, body) in enumerate(encoded, head.length):
-            own = blake3(signed_bytes(seq, prev, now, author, kind, body)).digest()
-            entries.append(Entry(seq, prev, now, author, kind, body, self._identity.sign(own)))
-            prev = own
-        return tuple(entries)
+
+def sign_on(identity: Identity, head: Head, now: int, encoded: Iterable[tuple[str, bytes]]) -> tuple[Entry, ...]:
+    """Sign kinds and bodies (see `encode`) as the entries that follow `head`, all with the time `now`."""
+    prev, entries = head.hash, []
+    for seq, (kind, body) in enumerate(encoded, head.length):
+        own = blake3(signed_bytes(seq, prev, now, identity.author, kind, body)).digest()
+        entries.append(Entry(seq, prev, now, identity.author, kind, body, identity.sign(own)))
+        prev = own
+    return tuple(entries)
