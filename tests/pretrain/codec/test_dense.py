@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -17,6 +17,7 @@ TENSORS = st.tuples(
 
 
 @given(tensors=TENSORS)
+@settings(deadline=None, max_examples=60)
 def test_tensors_come_back_bit_by_bit(tensors):
     payload = encode_dense(Kind.ADAMW, tensors)
     assert len(payload) == dense_bytes(SHAPES) == HEADER.size + 4 * 11
@@ -26,6 +27,7 @@ def test_tensors_come_back_bit_by_bit(tensors):
 
 
 @given(body=st.binary(min_size=44, max_size=44))
+@settings(deadline=None, max_examples=60)
 def test_any_body_is_refused_or_canonical(body):
     payload = HEADER.pack(1, Kind.ADAMW, HEADER.size + 44) + body
     try:

@@ -1,0 +1,40 @@
+"""Whole tensors as payloads: encoded, averaged, compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from quiltwork.pretrain.codec.base import Kind
+from quiltwork.pretrain.codec.dense import decode_dense, encode_dense
+from quiltwork.pretrain.optimizers.base import Tensors, Update
+from quiltwork.pretrain.optimizers.numbers import norm, weighted_mean
+
+
+def encode(kind: Kind, tensors: Tensors) -> bytes:
+    """Make the payload."""
+    return encode_dense(kind, [tensor.cpu().numpy() for tensor in tensors.values()])
+
+
+def decode(kind: Kind, payload: bytes, parameters: Tensors) -> Tensors:
+    """Read a payload, onto the parameters' devices. Raises Malformed."""
+    arrays = decode_dense(kind, [tuple(parameter.shape) for parameter in parameters.values()], payload)
+    return {
+        name: torch.from_numpy(array).to(parameter.device)
+        for (name, parameter), array in zip(parameters.items(), arrays, strict=True)
+    }
+
+
+def mean(kind: Kind, updates: Sequence[Update], parameters: Tensors) -> Tensors:
+    """Average payloads by their weights, in their order. Raises Malformed."""
+    weights = [weight for weight, _ in updates]
+    sent = [decode(kind, payload, parameters) for _, payload in updates]
+    return {name: weighted_mean(weights, [tensors[name] for tensors in sent]) for name in parameters}
+
+
+def compare(kind: Kind, mine: bytes, theirs: bytes, parameters: Tensors) -> float:
+    """Give 1 - |a - b| / (|a| + |b|), Euclidean: 1 if they are equal, 0 if opposite, 2/3 if one is twice the other."""
+    a, b = decode(kind, mine, parameters), decode(kind, theirs, parameters)
+    lengths = norm(a.values()) + norm(b.values())
+    return 1 - norm([a[name] - b[name] for name in parameters]) / lengths if lengths else 1.0

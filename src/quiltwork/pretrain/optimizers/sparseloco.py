@@ -1,0 +1,113 @@
+"""SparseLoCo: DiLoCo whose changes are sent sparse and in two bits (Sarfi et al., arXiv 2508.15706, algorithm 1).
+
+    inner   p_i <- AdamW, one step per batch, from p           each member alone; it keeps its moments
+            e_i <- beta e_i + (p - p_i)                        error feedback
+            c_i <- the k largest of each row of e_i, rounded to two magnitudes and a sign
+            e_i <- e_i - c_i                                   what was not sent is tried again
+    outer   p <- p - outer_lr * mean of c_i
+
+Rows are `chunk` numbers of the flattened tensor (the paper: 4,096). The two magnitudes are the tensor's own. H, the number of
+inner steps, is the number of batches, as in `diloco`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from quiltwork.pretrain.codec.base import Kind
+from quiltwork.pretrain.codec.sparse import Rows, SparseCodec
+from quiltwork.pretrain.codec.values import TwoLevels
+from quiltwork.pretrain.optimizers.adam import begin_moments
+from quiltwork.pretrain.optimizers.base import Batch, Gradient, Step, Tensors, Update, group, joined, zeros
+from quiltwork.pretrain.optimizers.chosen import Chosen, agreement, largest, read, write
+from quiltwork.pretrain.optimizers.config import SparselocoConfig
+from quiltwork.pretrain.optimizers.dct import block_side
+from quiltwork.pretrain.optimizers.inner import inner_steps
+from quiltwork.pretrain.optimizers.numbers import stepped, weighted_mean
+
+REFINEMENTS = 3
+"""Of the two magnitudes (Lloyd, 1982): after three the error changes by less than a per cent."""
+
+
+def two_levels(values: torch.Tensor) -> torch.Tensor:
+    """Round to a sign and one of two magnitudes, chosen to err little in the mean square."""
+    magnitudes = values.abs()
+    border = magnitudes.mean()
+    for _ in range(REFINEMENTS):
+        upper = magnitudes > border
+        if upper.all() or not upper.any():  # all are equal, up to rounding
+            return torch.where(values < 0, -border, border)
+        low, high = magnitudes[~upper].mean(), magnitudes[upper].mean()
+        border = (low + high) / 2
+    return torch.where(values < 0, -1.0, 1.0) * torch.where(upper, high, low)
+
+
+class SparseLoCo:
+    """Nothing is shared; a member's own state is its inner moments and what it has not sent yet."""
+
+    name = "sparseloco"
+
+    def __init__(self, config: SparselocoConfig) -> None:
+        self.config = config
+        self.codec = SparseCodec(Kind.SPARSELOCO, TwoLevels())
+
+    def begin(self, parameters: Tensors) -> Tensors:
+        """Share nothing."""
+        return {}
+
+    def begin_own(self, parameters: Tensors) -> Tensors:
+        """Begin with inner moments that have seen nothing, and nothing left to send."""
+        return joined(moments=begin_moments(parameters), unsent=zeros(parameters))
+
+    def local_step(
+        self,
+        parameters: Tensors,
+        shared: Tensors,
+        own: Tensors,
+        batches: Sequence[Batch],
+        gradient: Gradient,
+        lr: float,
+        previous_lr: float,
+    ) -> Step:
+        """Train alone; send the largest of how far that went and of what was left over before."""
+        change, moments, loss = inner_steps(parameters, group(own, "moments"), batches, gradient, lr, self.config)
+        unsent = group(own, "unsent")
+        layout, chosen = self.layout(parameters), []
+        for (name, moved), rows in zip(change.items(), layout, strict=True):
+            e = (self.config.memory * unsent[name] + moved).reshape(rows.rows, rows.width)
+            found = largest(e, rows.kept)
+            chosen.append(Chosen(found.places, two_levels(found.values)))
+            unsent[name] = (e - chosen[-1].spread(rows.width)).reshape(moved.shape)
+        return Step(write(self.codec, layout, chosen), joined(moments=moments, unsent=unsent), loss)
+
+    def check(self, payload: bytes, parameters: Tensors) -> None:
+        """Raise Malformed unless it decodes."""
+        self.codec.decode(self.layout(parameters), payload)
+
+    def aggregate(
+        self, parameters: Tensors, shared: Tensors, updates: Sequence[Update], lr: float
+    ) -> tuple[Tensors, Tensors]:
+        """Average and step; `lr` was that of the inner ones. The same bits everywhere: nothing is added in any other order."""
+        if not updates:
+            return parameters, shared
+        layout, weights = self.layout(parameters), [weight for weight, _ in updates]
+        sent = [read(self.codec, layout, payload, parameters) for _, payload in updates]
+        new = {}
+        for (name, p), rows in zip(parameters.items(), layout, strict=True):
+            change = weighted_mean(weights, [chosen[name].spread(rows.width) for chosen in sent])
+            new[name] = stepped(p, change.reshape(p.shape), self.config.outer_lr)
+        return new, shared
+
+    def compare(self, mine: bytes, theirs: bytes, parameters: Tensors) -> float:
+        """Of the numbers that either side sent, give the share that both sent, with the same sign."""
+        return agreement(self.codec, self.layout(parameters), mine, theirs)
+
+    def layout(self, parameters: Tensors) -> list[Rows]:
+        """Say how the tensors lie in a payload: rows of the largest divisor of their size that is at most `chunk`."""
+        widths = [block_side(p.numel(), self.config.chunk) for p in parameters.values()]
+        return [
+            Rows(p.numel() // width, width, min(self.config.kept, width))
+            for p, width in zip(parameters.values(), widths, strict=True)
+        ]
