@@ -14,9 +14,9 @@ from quiltwork.audit import (
     advance,
     answer,
     audit_rate,
-    by_trust,
     contributed,
     draw_panel,
+    eligible,
     is_drawn,
     judge,
     open_case,
@@ -65,7 +65,7 @@ class Society:
         standing = self.standings[author]
         name = author + self.round.to_bytes(8, "little")
         if is_drawn(seed, name, audit_rate(standing, self.config)):
-            panel = draw_panel(seed, name, by_trust(self.standings, self.config), never=(author,))
+            panel = draw_panel(seed, name, eligible(self.standings, self.config), never=(author,))
             case = open_case(
                 author,
                 panel,

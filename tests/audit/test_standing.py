@@ -12,8 +12,8 @@ from quiltwork.audit.standing import (
     Sanction,
     Standing,
     audit_rate,
-    by_trust,
     contributed,
+    eligible,
     sanction,
     settle,
     was_audited,
@@ -180,8 +180,8 @@ def test_verifiers_are_ranked_by_what_speaks_against_them() -> None:
         b"new": Standing(accepted=15),
         B: Standing(accepted=99, dissented=1, agreed=9),
     }
-    assert by_trust(standings, CONFIG) == ((A, B), (b"new",), (b"outvoted", b"in debt"), (b"suspect",))
-    assert by_trust({}, CONFIG) == ((), (), (), ())
+    assert eligible(standings, CONFIG) == ((A, B), (b"new",), (b"outvoted", b"in debt"), (b"suspect",))
+    assert eligible({}, CONFIG) == ((), (), (), ())
 
 
 @given(st.lists(st.sampled_from([PASSED, UNANSWERED, REFUSED, UNDECIDED]), max_size=200))

@@ -37,7 +37,7 @@ def draw_panel(
 ) -> tuple[bytes, ...]:
     """Draw who verifies a contribution, in the order of being asked: the first ones judge, the others break ties or replace.
 
-    `ranks` are groups of members, the most trusted first (see `by_trust`); all of a group come before any of the next, and
+    `ranks` are groups of members, the most trusted first (see `eligible`); all of a group come before any of the next, and
     within it all have the same chance of every place, whoever they are. Those in `never` (the author; who demanded the audit)
     are left out, and nobody is in it twice. At most `most` names.
     """

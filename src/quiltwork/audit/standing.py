@@ -129,7 +129,7 @@ def audit_rate(standing: Standing, config: AuditConfig) -> float:
     return config.rate * (config.proven_factor if standing.streak >= config.proven_audits else 1.0)
 
 
-def by_trust(standings: Mapping[bytes, Standing], config: AuditConfig) -> tuple[tuple[bytes, ...], ...]:
+def eligible(standings: Mapping[bytes, Standing], config: AuditConfig) -> tuple[tuple[bytes, ...], ...]:
     """Sort those who may verify into ranks, of which `draw_panel` fills its places one after the other.
 
     First those without a sanction who have `verifier_after` accepted contributions; then newcomers without one; then those
