@@ -23,6 +23,18 @@ Rotary = tuple[torch.Tensor, torch.Tensor]
 C = TypeVar("C", bound=DecoderConfig)
 
 
+class Linear(nn.Module):
+    """A matrix without a bias. Its storage is not initialised: `build` fills it."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(outputs, inputs))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[..., inputs] -> [..., outputs]."""
+        return functional.linear(x, self.weight)
+
+
 class Norm(nn.Module):
     """RMSNorm: a vector divided by its root mean square, then scaled. Computed in fp32 whatever comes in."""
 
@@ -39,9 +51,8 @@ class Norm(nn.Module):
 
 def rotary(context: int, width: int, base: float) -> Rotary:
     """Give the table for heads of this width: at position p, pair i is turned by p / base^(2i/width)."""
-    # Said to be on the CPU, since modules are made where there is no storage (see `build`).
-    frequencies = 1.0 / base ** (torch.arange(0, width, 2, dtype=torch.float32, device="cpu") / width)
-    angles = torch.outer(torch.arange(context, dtype=torch.float32, device="cpu"), frequencies)
+    frequencies = 1.0 / base ** (torch.arange(0, width, 2, dtype=torch.float32) / width)
+    angles = torch.outer(torch.arange(context, dtype=torch.float32), frequencies)
     return angles.cos(), angles.sin()
 
 
@@ -59,10 +70,10 @@ class Attention(nn.Module):
         super().__init__()
         self.head = config.head
         self.grouped = config.groups != config.heads
-        self.q_proj = nn.Linear(config.hidden, config.heads * config.head, bias=False)
-        self.k_proj = nn.Linear(config.hidden, config.groups * config.head, bias=False)
-        self.v_proj = nn.Linear(config.hidden, config.groups * config.head, bias=False)
-        self.o_proj = nn.Linear(config.heads * config.head, config.hidden, bias=False)
+        self.q_proj = Linear(config.hidden, config.heads * config.head)
+        self.k_proj = Linear(config.hidden, config.groups * config.head)
+        self.v_proj = Linear(config.hidden, config.groups * config.head)
+        self.o_proj = Linear(config.heads * config.head, config.hidden)
 
     def forward(self, x: torch.Tensor, table: Rotary) -> torch.Tensor:
         """[n, t, hidden] -> the same."""
@@ -85,9 +96,9 @@ class Mlp(nn.Module):
         self.activation: Callable[[torch.Tensor], torch.Tensor] = (
             functional.silu if config.activation == "silu" else functional.gelu
         )
-        self.gate_proj = nn.Linear(config.hidden, config.mlp_hidden, bias=False)
-        self.up_proj = nn.Linear(config.hidden, config.mlp_hidden, bias=False)
-        self.down_proj = nn.Linear(config.mlp_hidden, config.hidden, bias=False)
+        self.gate_proj = Linear(config.hidden, config.mlp_hidden)
+        self.up_proj = Linear(config.hidden, config.mlp_hidden)
+        self.down_proj = Linear(config.mlp_hidden, config.hidden)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """[n, t, hidden] -> the same."""
@@ -120,12 +131,12 @@ class Decoder(nn.Module):
         self.context = config.context
         self.model = nn.ModuleDict(
             {
-                "embed_tokens": nn.Embedding(config.vocabulary, config.hidden),
+                "embed_tokens": Linear(config.hidden, config.vocabulary),
                 "layers": nn.ModuleList(Block(config, attention(config)) for _ in range(config.layers)),
                 "norm": Norm(config.hidden, config.norm_epsilon),
             }
         )
-        self.lm_head = None if config.tied_embeddings else nn.Linear(config.hidden, config.vocabulary, bias=False)
+        self.lm_head = None if config.tied_embeddings else Linear(config.hidden, config.vocabulary)
         cos, sin = rotary(config.context, rotated, config.rope_base)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
@@ -136,14 +147,15 @@ class Decoder(nn.Module):
         if length > self.context:
             raise ValueError(f"sequences of {length} tokens do not fit into a context of {self.context}")
         table = (self.get_buffer("cos")[:length], self.get_buffer("sin")[:length])
-        x = self.model["embed_tokens"](tokens)
-        for block in self.model["layers"]:  # type: ignore[attr-defined]  # a ModuleList, which ModuleDict does not know
+        embedding = self.model["embed_tokens"]
+        x = functional.embedding(tokens, embedding.weight)  # type: ignore[arg-type]  # a ModuleDict's types are wide
+        for block in self.model["layers"]:  # type: ignore[attr-defined]
             x = block(x, table)
-        x = self.model["norm"](x)
-        weight = self.model["embed_tokens"].weight if self.lm_head is None else self.lm_head.weight
-        return functional.linear(x, weight)  # type: ignore[arg-type]
+        head = embedding if self.lm_head is None else self.lm_head
+        logits: torch.Tensor = head(self.model["norm"](x))
+        return logits
 
 
 def gpt(config: GptConfig) -> Decoder:
-    """Make the module; its parameters are not initialised as they should be: `build` does that."""
+    """Make the module. Its matrices are not initialised: `build` does that."""
     return Decoder(config, Attention, config.head)

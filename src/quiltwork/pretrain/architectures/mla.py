@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from quiltwork.pretrain.architectures.config import MlaConfig
-from quiltwork.pretrain.architectures.gpt import Decoder, Norm, Rotary, turn
+from quiltwork.pretrain.architectures.gpt import Decoder, Linear, Norm, Rotary, turn
 
 LATENT_EPSILON = 1e-6
 """Of the norms of latents; DeepSeek's code does not let it be chosen, so neither can we."""
@@ -26,17 +26,15 @@ class LatentAttention(nn.Module):
         self.config = config
         wide = config.heads * (config.nope_head + config.rope_head)
         if config.query_rank is None:
-            self.q_proj = nn.Linear(config.hidden, wide, bias=False)
+            self.q_proj = Linear(config.hidden, wide)
         else:
-            self.q_a_proj = nn.Linear(config.hidden, config.query_rank, bias=False)
+            self.q_a_proj = Linear(config.hidden, config.query_rank)
             self.q_a_layernorm = Norm(config.query_rank, LATENT_EPSILON)
-            self.q_b_proj = nn.Linear(config.query_rank, wide, bias=False)
-        self.kv_a_proj_with_mqa = nn.Linear(config.hidden, config.key_value_rank + config.rope_head, bias=False)
+            self.q_b_proj = Linear(config.query_rank, wide)
+        self.kv_a_proj_with_mqa = Linear(config.hidden, config.key_value_rank + config.rope_head)
         self.kv_a_layernorm = Norm(config.key_value_rank, LATENT_EPSILON)
-        self.kv_b_proj = nn.Linear(
-            config.key_value_rank, config.heads * (config.nope_head + config.value_head), bias=False
-        )
-        self.o_proj = nn.Linear(config.heads * config.value_head, config.hidden, bias=False)
+        self.kv_b_proj = Linear(config.key_value_rank, config.heads * (config.nope_head + config.value_head))
+        self.o_proj = Linear(config.heads * config.value_head, config.hidden)
 
     def forward(self, x: torch.Tensor, table: Rotary) -> torch.Tensor:
         """[n, t, hidden] -> the same."""
@@ -67,5 +65,5 @@ def _halves(x: torch.Tensor) -> torch.Tensor:
 
 
 def mla(config: MlaConfig) -> Decoder:
-    """Make the module; its parameters are not initialised as they should be: `build` does that."""
+    """Make the module. Its matrices are not initialised: `build` does that."""
     return Decoder(config, LatentAttention, config.rope_head)

@@ -37,8 +37,7 @@ def build(config: Architecture, seed: int) -> nn.Module:
     """
     if isinstance(config, OwnConfig):
         return own(config, seed)
-    with torch.device("meta"):  # shapes without storage: what torch would draw is not wanted
-        module = gpt(config) if isinstance(config, GptConfig) else mla(config)
+    module = gpt(config) if isinstance(config, GptConfig) else mla(config)
     first = {name: _first(config, seed, name, tuple(value.shape)) for name, value in module.named_parameters()}
     module.load_state_dict(first, assign=True)
     return module.eval()
