@@ -1,0 +1,280 @@
+"""What a member should do now, given what the run is and what it holds. Pure; the order is the order of urgency."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
+
+from quiltwork.pretrain import audits
+from quiltwork.pretrain.beacon import Onion
+from quiltwork.pretrain.bitmap import Bitmap
+from quiltwork.pretrain.effects import (
+    Apply,
+    Audit,
+    Disclose,
+    Disclosed,
+    Effect,
+    Fetch,
+    Finding,
+    Forget,
+    Keep,
+    Kept,
+    Load,
+    Loaded,
+    Say,
+    Train,
+    Trained,
+)
+from quiltwork.pretrain.entries import Attested, Checkpointed, Committed, Hashed, Joined, Judged, Ready, Responded
+from quiltwork.pretrain.facts import HERE, Closed, Commit, Health, Member, Phase, RunState
+
+RELOAD_BEYOND = 16
+"""A node that is further behind a checkpoint loads it, instead of replaying what came before."""
+
+ATTEST_AT = 0.6
+"""Share of the witnesses' time after which a witness says what it holds, though something is missing."""
+
+FETCH_TRIES = 3
+"""Vain attempts at a payload, each at all holders, after which a node looks for a checkpoint that makes it superfluous."""
+
+FORGET_EVERY = 4
+"""Models are let go of a few at a time."""
+
+
+@dataclass(slots=True)
+class Holdings:
+    """What a node has: a model, blobs, optimizer states by their roots, and results that are not in the log yet."""
+
+    joining: Joined
+    onion: Onion
+    loaded: Loaded | None = None
+    models: dict[int, bytes] = field(default_factory=dict)
+    """Rounds whose models are still there, with their hashes."""
+    states: set[bytes] = field(default_factory=set)
+    blobs: set[bytes] = field(default_factory=set)
+    malformed: dict[bytes, str] = field(default_factory=dict)
+    trained: dict[int, tuple[Train, Trained]] = field(default_factory=dict)
+    kept: dict[int, Kept] = field(default_factory=dict)
+    disclosed: dict[int, Disclosed] = field(default_factory=dict)
+    findings: dict[tuple[int, bytes], Finding] = field(default_factory=dict)
+    failures: dict[Hashable, int] = field(default_factory=dict)
+    useless: set[bytes] = field(default_factory=set)
+    """Manifests of checkpoints that could not be loaded."""
+    forgotten: int = 0
+
+
+def wanted(state: RunState, me: bytes, mine: Holdings) -> Iterator[Effect]:
+    """All that the member should be doing now."""
+    if state.created is None:
+        return
+    member = state.members.get(me)
+    if member is not None and member.health is Health.EJECTED:
+        return
+    if member is None or _must_join(member, mine):
+        if state.phase is not Phase.FINISHED:
+            yield Say(("join", state.last), mine.joining)
+        return
+    yield from _vote(state, member, mine)
+    yield from _witness(state, member, mine)
+    yield from _train(state, member, mine)
+    yield from _fetch(state, member, mine)
+    yield from _follow(state, member, mine)
+    yield from _keep(state, member, mine)
+    yield from _be_audited(state, member, mine)
+    yield from _audit(state, member, mine)
+    yield from _forget(state, member, mine)
+
+
+def _must_join(member: Member, mine: Holdings) -> bool:
+    """Whether one is out, or lost what the log says that one has: the optimizer's state, or the chain of secrets."""
+    lost = (member.own and member.own not in mine.states) or member.said.beacon != mine.joining.beacon
+    return member.health not in HERE or bool(lost)
+
+
+# --- the model ----------------------------------------------------------------------------------------------------------
+
+
+def _follow(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
+    """Have the model of the last closed round: load, then fetch and apply round by round."""
+    if mine.loaded is None or _astray(state, mine.loaded):
+        yield _load(state, mine)
+        return
+    at = mine.loaded.round
+    if at >= state.last:
+        return
+    closed = state.closed.get(at + 1)
+    checkpoint = _checkpoint(state, mine)
+    if checkpoint is not None and checkpoint[1].round > at:
+        lost = closed is not None and any(_failed(mine, update) for update in closed.updates)
+        if closed is None or lost or checkpoint[1].round > at + RELOAD_BEYOND:
+            yield _load(state, mine)
+            return
+    for number in range(at + 1, state.last + 1):
+        ahead = state.closed.get(number)
+        if ahead is None:
+            return
+        missing = [update for update in ahead.updates if update.body.payload not in mine.blobs]
+        if not missing and number == at + 1:
+            yield Apply(ahead)
+        for update in missing:
+            yield _get(state, member.author, update, holders=_witnessed(state, ahead, update))
+
+
+def _astray(state: RunState, loaded: Loaded) -> bool:
+    agreed = state.agreed.get(loaded.round)
+    return agreed is not None and agreed != loaded.model
+
+
+def _load(state: RunState, mine: Holdings) -> Load:
+    checkpoint = _checkpoint(state, mine)
+    if checkpoint is None:
+        return Load(None, ())
+    keeper, body = checkpoint
+    return Load(body, (keeper, *(each.author for each in state.healthy() if each.author != keeper)))
+
+
+def _checkpoint(state: RunState, mine: Holdings) -> tuple[bytes, Checkpointed] | None:
+    for keeper, body in reversed(state.checkpoints):
+        if body.manifest not in mine.useless:
+            return keeper, body
+    return None
+
+
+def _failed(mine: Holdings, update: Commit) -> bool:
+    return mine.failures.get(("fetch", update.body.payload), 0) >= FETCH_TRIES
+
+
+def _vote(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
+    """Say what model one has: as a newcomer that one is ready, otherwise every round."""
+    loaded = mine.loaded
+    if loaded is None:
+        return
+    if member.health is Health.JOINING:
+        if loaded.round == state.last and not _astray(state, loaded) and member.author not in state.ready:
+            yield Say(("ready", loaded.round, loaded.model), Ready(loaded.round, loaded.model))
+    elif loaded.round > 0 and loaded.round >= member.since and loaded.round >= state.last - 1:
+        yield Say(("hash", loaded.round), Hashed(loaded.round, loaded.model))
+
+
+# --- work ---------------------------------------------------------------------------------------------------------------
+
+
+def _train(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
+    round = state.round
+    if round is None or state.phase is not Phase.ROUND_TRAIN or member.health is not Health.HEALTHY:
+        return
+    units = round.assigned.get(member.author, ())
+    if not units or member.author in round.committed or round.base not in mine.models:
+        return
+    train = Train(round.number, round.step, round.base, member.own, units)
+    done = mine.trained.get(round.number)
+    if done is None or done[0] != train:
+        yield train
+        return
+    result = done[1]
+    model = mine.models[round.base]
+    body = Committed(round.number, units, result.payload, result.size, model, result.own, result.loss)
+    yield Say(("commit", round.number, result.payload), body)
+
+
+def _fetch(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
+    """Get the payloads of the round that goes on as they are committed, witness or not: all will be applied."""
+    round = state.round
+    if round is None or member.health is not Health.HEALTHY:
+        return
+    for number, commit in enumerate(round.commits):
+        payload = commit.body.payload
+        if payload in mine.blobs or payload in mine.malformed or commit.author == member.author:
+            continue
+        others = [author for author, held in round.attested.items() if number in held]
+        yield _get(state, member.author, commit, tuple(others))
+
+
+def _get(state: RunState, me: bytes, commit: Commit, holders: tuple[bytes, ...]) -> Fetch:
+    named = dict.fromkeys((commit.author, *holders))
+    return Fetch(
+        commit.body.payload, commit.body.size, tuple(author for author in named if author != me), purpose="payload"
+    )
+
+
+def _witnessed(state: RunState, closed: Closed, update: Commit) -> tuple[bytes, ...]:
+    """Who should have an accepted payload: all who applied the round."""
+    return tuple(member.author for member in state.healthy() if member.since <= closed.number)
+
+
+def _witness(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
+    round = state.round
+    if round is None or state.phase is not Phase.ROUND_WITNESS or member.author not in round.witnesses:
+        return
+    if member.author in round.attested or member.health is not Health.HEALTHY:
+        return
+    payloads = [commit.body.payload for commit in round.commits]
+    decided = all(payload in mine.blobs or payload in mine.malformed for payload in payloads)
+    overdue = state.now - round.trained_at >= ATTEST_AT * round.longest
+    if not (decided or overdue):
+        return
+    held = Bitmap.of(len(payloads), (number for number, payload in enumerate(payloads) if payload in mine.blobs))
+    yield Say(("attest", round.number), Attested(round.number, held.to_bytes(), mine.onion.reveal(member.revealed + 1)))
+
+
+def _keep(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
+    """Make the checkpoint that one was drawn for: of the newest model on whose hash the members agree."""
+    if member.author not in state.keepers or member.health is not Health.HEALTHY:
+        return
+    newest = state.checkpoints[-1][1].round if state.checkpoints else 0
+    right = [round for round, model in mine.models.items() if round > newest and state.agreed.get(round) == model]
+    if not right:
+        return
+    round = max((number for number in right if number in mine.kept), default=max(right))
+    kept = mine.kept.get(round)
+    if kept is None:
+        yield Keep(round)
+    else:
+        body = Checkpointed(round, mine.models[round], kept.manifest, kept.size)
+        yield Say(("checkpoint", round), body)
+
+
+# --- audits -------------------------------------------------------------------------------------------------------------
+
+
+def _be_audited(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
+    for commit in audits.asked_of(state, member.author):
+        number = commit.body.round
+        disclosed = mine.disclosed.get(number)
+        if disclosed is None:
+            yield Disclose(number, commit.before, commit.body.own)
+        else:
+            yield Say(("respond", number), Responded(number, disclosed.disclosure, disclosed.size))
+
+
+def _audit(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
+    for owed in audits.owed_by(state, member.author):
+        closed, commit = owed.closed, owed.commit
+        key = (closed.number, commit.author)
+        finding = mine.findings.get(key) or _without_looking(mine, owed)
+        if finding is not None:
+            body = Judged(closed.number, commit.author, finding.honest, finding.score, finding.why)
+            yield Say(("judge", *key), body)
+        elif owed.disclosure not in mine.blobs:
+            yield Fetch(owed.disclosure, owed.size, (commit.author,), purpose="disclosure")
+        elif closed.base in mine.models and commit.body.payload in mine.blobs:
+            yield Audit(commit.author, closed.step, closed.base, commit.body, commit.before, owed.disclosure)
+
+
+def _without_looking(mine: Holdings, owed: audits.Owed) -> Finding | None:
+    """What is not even well formed need not be computed again."""
+    why = mine.malformed.get(owed.disclosure)
+    return None if why is None else Finding(False, 0.0, f"what was disclosed is malformed: {why}")
+
+
+def _forget(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
+    """Let go of what no replay and no audit needs."""
+    rounds = min(state.closed, default=state.last + 1) - 1
+    models = state.last - state.config.window
+    if rounds > mine.forgotten or any(number < models - FORGET_EVERY for number in mine.models):
+        own = [
+            commit for closed in state.closed.values() for commit in closed.commits if commit.author == member.author
+        ]
+        recent = [commit for commit in own if commit.body.round >= models]
+        states = {root for commit in recent for root in (commit.before, commit.body.own)} | {member.own}
+        yield Forget(rounds, models, frozenset(states), tuple(body.manifest for _, body in state.checkpoints))

@@ -1,0 +1,159 @@
+"""One member without its hands: it is fed entries and results, and gives effects. No clock, no network, no torch.
+
+The same node runs in a process (`loop.py`) and in the simulator, so that what the simulator proves is true of the real one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from quiltwork.log import Entry
+from quiltwork.pretrain.duties import Holdings, wanted
+from quiltwork.pretrain.effects import (
+    Applied,
+    Apply,
+    Audit,
+    Disclose,
+    Disclosed,
+    Effect,
+    Fetch,
+    Finding,
+    Forget,
+    Keep,
+    Kept,
+    Load,
+    Loaded,
+    Result,
+    Say,
+    Train,
+    Trained,
+)
+from quiltwork.pretrain.facts import Phase, RunState
+from quiltwork.pretrain.state import apply, apply_body
+
+FIRST_PAUSE_NS = 250_000_000
+LONGEST_PAUSE_NS = 8_000_000_000
+"""After a failure an effect is tried again after a pause that doubles between these bounds."""
+
+REPEAT_NS = 5_000_000_000
+"""What was said and had no effect is said again after so long, if it is still so: a newcomer's `Joined`, say."""
+
+
+class Node:
+    """A member of a run, `author`."""
+
+    def __init__(self, author: bytes, mine: Holdings) -> None:
+        self.author = author
+        self.state = RunState()
+        self.mine = mine
+        self._in_flight: dict[Hashable, Effect] = {}
+        self._not_before: dict[Hashable, int] = {}
+        self._pauses: dict[Hashable, int] = {}
+
+    def hear(self, entry: Entry) -> None:
+        """Fold an entry."""
+        apply(self.state, entry)
+
+    def told(self, author: bytes, body: object, seq: int) -> None:
+        """Fold what somebody said, where it is known already who did."""
+        apply_body(self.state, author, body, seq)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run is over, and this node has all of it."""
+        loaded = self.mine.loaded
+        return self.state.phase is Phase.FINISHED and (loaded is None or loaded.round >= self.state.last)
+
+    def effects(self) -> list[Effect]:
+        """What to begin now, beside what is being done already."""
+        now = list(wanted(self.state, self.author, self.mine))
+        self._give_up(now)
+        begin = []
+        for effect in now:
+            key = effect.key
+            if key in self._in_flight or self._not_before.get(key, 0) > self.state.now:
+                continue
+            self._in_flight[key] = effect
+            begin.append(effect)
+        return begin
+
+    def is_wanted(self, effect: Effect) -> bool:
+        """Whether an effect that was begun is wanted still. What is not may be broken off, and needs no report."""
+        return self._in_flight.get(effect.key) == effect
+
+    def _give_up(self, now: list[Effect]) -> None:
+        """Blobs that nobody needs any more must not stand in the way of those that are needed."""
+        keys = {effect.key for effect in now}
+        for key in [key for key, effect in self._in_flight.items() if isinstance(effect, Fetch) and key not in keys]:
+            del self._in_flight[key]
+
+    def failed(self, effect: Effect, why: str) -> None:
+        """An effect could not be carried out; it is tried again after a pause, if it is still wanted."""
+        self._in_flight.pop(effect.key, None)
+        self.mine.failures[effect.key] = self.mine.failures.get(effect.key, 0) + 1
+        if isinstance(effect, Load) and effect.checkpoint is not None:
+            self.mine.useless.add(effect.checkpoint.manifest)
+        pause = self._pauses.get(effect.key, FIRST_PAUSE_NS)
+        self._pauses[effect.key] = min(2 * pause, LONGEST_PAUSE_NS)
+        self._not_before[effect.key] = self.state.now + pause
+
+    def done(self, effect: Effect, result: Result = None) -> None:
+        """An effect was carried out."""
+        self._in_flight.pop(effect.key, None)
+        self._pauses.pop(effect.key, None)
+        self.mine.failures.pop(effect.key, None)
+        match effect, result:
+            case Say(), None:
+                self._not_before[effect.key] = self.state.now + REPEAT_NS
+            case Load(), Loaded():
+                self._hold(result)
+                self.mine.models = {result.round: result.model}
+            case Fetch(), str() if result:
+                self.mine.malformed[effect.blob] = result
+            case Fetch(), _:
+                self.mine.blobs.add(effect.blob)
+            case Train(), Trained():
+                self.mine.trained[effect.round] = (effect, result)
+                self.mine.states.add(result.own)
+                self.mine.blobs.add(result.payload)
+            case Apply(), Applied():
+                self._hold(Loaded(effect.closed.number, result.model))
+            case Keep(), Kept():
+                self.mine.kept[effect.round] = result
+            case Disclose(), Disclosed():
+                self.mine.disclosed[effect.round] = result
+            case Audit(), Finding():
+                self.mine.findings[effect.committed.round, effect.member] = result
+            case Forget(), None:
+                self._forget(effect)
+            case _:
+                raise TypeError(f"{effect} cannot be done with {result}")
+
+    def _hold(self, loaded: Loaded) -> None:
+        self.mine.loaded = loaded
+        self.mine.models[loaded.round] = loaded.model
+
+    def _forget(self, forget: Forget) -> None:
+        mine = self.mine
+        mine.forgotten = forget.rounds
+        needed = {commit.body.payload for closed in self.state.closed.values() for commit in closed.commits}
+        needed |= {disclosure for disclosure, _ in self.state.disclosures.values()}
+        if self.state.round is not None:
+            needed |= {commit.body.payload for commit in self.state.round.commits}
+        mine.blobs &= needed
+        mine.states &= forget.states | {result.own for _, result in mine.trained.values()}
+        for table in (mine.models, mine.trained, mine.kept, mine.disclosed):
+            for old in [number for number in table if number < forget.models]:
+                del table[old]
+        for key in [key for key in mine.findings if key[0] < forget.models]:
+            del mine.findings[key]
+        for blob in [blob for blob in mine.malformed if blob not in needed]:
+            del mine.malformed[blob]
+        for marks in (self._not_before, self._pauses, mine.failures):
+            for key in [key for key in marks if isinstance(key, tuple) and _round_of(key) < forget.models]:
+                del marks[key]
+
+
+def _round_of(key: tuple[Hashable, ...]) -> int:
+    """The round that an effect's key is about; what is about none is kept."""
+    return next((part for part in key if isinstance(part, int)), 1 << 62)

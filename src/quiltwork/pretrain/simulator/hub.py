@@ -1,0 +1,69 @@
+"""The log's server: orders what arrives, says the time, and sends every entry to every machine, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from quiltwork.pretrain.entries import Ticked
+from quiltwork.pretrain.facts import Phase
+from quiltwork.pretrain.simulator.referee import Referee
+from quiltwork.pretrain.simulator.world import HUB, SECOND, World
+
+TICK = SECOND // 2
+"""As Psyche's server."""
+
+GATHER = SECOND // 50
+"""What arrives within this time is appended and sent on together, as the real sequencer does under load."""
+
+Said = tuple[bytes, object]
+
+
+class Hub:
+    """The log: who said what. `owner` says the time."""
+
+    def __init__(self, world: World, owner: bytes, referee: Referee) -> None:
+        self.world, self.owner, self.referee = world, owner, referee
+        self.log: list[Said] = []
+        self.listeners: dict[int, Callable[[int], None]] = {}
+        """Machine -> what to call when entries up to a number have arrived there."""
+        self._gathered: list[tuple[Said, Callable[[], None]]] = []
+        self._arrival: dict[int, int] = {}
+
+    def start(self, created: object) -> None:
+        """Begin the log and the clock."""
+        self._append([(self.owner, created), (self.owner, Ticked(self.world.now))])
+        self.world.after(TICK, self._tick)
+
+    def submit(self, said: Said, appended: Callable[[], None]) -> None:
+        """Take something that a machine says; `appended` is called when it is in the log."""
+        if not self._gathered:
+            self.world.after(GATHER, self._flush)
+        self._gathered.append((said, appended))
+
+    def _flush(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        self._append([(self.owner, Ticked(self.world.now)), *(said for said, _ in gathered)])
+        for _, appended in gathered:
+            appended()
+
+    def _tick(self) -> None:
+        if self.world.now - self.referee.state.now >= TICK:
+            self._append([(self.owner, Ticked(self.world.now))])
+        if self.referee.state.phase is not Phase.FINISHED:
+            self.world.after(TICK, self._tick)
+
+    def _append(self, said: list[Said]) -> None:
+        for author, body in said:
+            self.referee.see(author, body, len(self.log))
+            self.log.append((author, body))
+        for place in self.listeners:
+            self.send(place)
+
+    def send(self, place: int) -> None:
+        """Let a machine know of all that is in the log: one stream, in order, over its link."""
+        world = self.world
+        upto = len(self.log)
+        leaves = world.healed_by(HUB, place, world.now)
+        arrives = max(leaves + world.hop(place), self._arrival.get(place, 0))
+        self._arrival[place] = arrives
+        world.at(arrives, lambda: self.listeners[place](upto))

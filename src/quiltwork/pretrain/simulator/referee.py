@@ -1,0 +1,71 @@
+"""What must hold in every run, checked at every entry and at every application of a round."""
+
+from __future__ import annotations
+
+from quiltwork.pretrain.facts import Health, RunState
+from quiltwork.pretrain.state import apply_body
+
+EXPECTED_ISSUES = 10_000_000
+
+
+class Violation(AssertionError):
+    """Something happened that must not."""
+
+
+class Referee:
+    """Folds the log as everybody does, and compares what it sees with what must be."""
+
+    def __init__(self) -> None:
+        self.state = RunState()
+        self.honest: set[bytes] = set()
+        self.models: dict[int, bytes] = {}
+        self._done: set[int] = set()
+        self._seen = 0
+        self.progressed = 0
+        """When something was accepted last."""
+
+    def see(self, author: bytes, body: object, seq: int) -> None:
+        """Fold an entry, then check."""
+        apply_body(self.state, author, body, seq)
+        state = self.state
+        for number in range(self._seen + 1, state.last + 1):
+            self._check_round(number)
+        self._seen = state.last
+
+    def _check_round(self, number: int) -> None:
+        state = self.state
+        closed = state.closed.get(number)
+        if closed is None:
+            return
+        if closed.accepted:
+            self.progressed = state.now
+        for update in closed.updates:
+            for unit in update.body.units:
+                if unit in self._done:
+                    raise Violation(f"unit {unit} was applied twice, the second time in round {number}")
+                self._done.add(unit)
+        outstanding = set(state.returned) | {
+            unit for units in (state.round.assigned.values() if state.round else ()) for unit in units
+        }
+        known = len(self._done) + len(outstanding)
+        if known != state.next_unit:
+            raise Violation(f"after round {number} {state.next_unit - known} of {state.next_unit} units are lost")
+        earned = sum(member.accepted_units + member.forfeited_units for member in state.members.values())
+        if not earned == state.accepted_units == len(self._done):
+            raise Violation(
+                f"after round {number} members have earned {earned} units, {state.accepted_units} were accepted"
+            )
+        for author, member in state.members.items():
+            if author in self.honest and member.health is Health.EJECTED:
+                raise Violation(f"honest member {author[:2].hex()} was ejected by round {number}")
+
+    def applied(self, author: bytes, round: int, model: bytes, *, honest: bool) -> None:
+        """A machine has applied a round."""
+        if not honest:
+            return
+        first = self.models.setdefault(round, model)
+        if model != first:
+            raise Violation(f"honest members hold two models {round}: {model[:4].hex()} and {first[:4].hex()}")
+        agreed = self.state.agreed.get(round)
+        if agreed is not None and agreed != model:
+            raise Violation(f"the log agreed on another model {round} than honest members hold")
