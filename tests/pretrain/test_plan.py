@@ -137,6 +137,16 @@ def test_a_lossy_link_is_named_with_what_would_help() -> None:
     assert "of the 20 Mbit/s of site 0: more than 4 connections" in made.why
 
 
+def test_paths_are_between_a_member_and_a_typical_other_one() -> None:
+    """Delays of 10, 20 and 60 ms: to the median of the two others they are 50, 55 and 75 ms, there and back twice that."""
+    three = [Site(name, 1_000, 1e6, 1e6, delay_s=delay) for name, delay in (("a", 0.01), ("b", 0.02), ("c", 0.06))]
+    made = plan(replace(JOB, footprint=sends(10)), three)
+    assert made.exchange.start_s == pytest.approx(0.15), (
+        "one round trip of the slowest, since 10 bytes fit a first window"
+    )
+    assert made.times.talk_s == pytest.approx(2 * 2 * 0.06)
+
+
 def test_audits_are_computed_and_disclosed() -> None:
     """Of each member's state of 4 MB a tenth of the rounds: before and after, to two, 1.6 MB in the mean; work + 20 %."""
     made = plan(replace(JOB, audit_rate=0.1, footprint=sends(MB, own_bytes=4 * MB)), sites(2, flops=1_000))

@@ -12,6 +12,7 @@ Everything is a mean: there is no jitter, no failure and no queue here, so real 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -193,7 +194,8 @@ def plan(job: Job, sites: Sequence[Site]) -> Plan:
     given = apportion([round(site.flops / slowest * SPEED_STEPS) for site in sites], units, units)
     trains = [count * unit_flops / site.flops for count, site in zip(given, sites, strict=True)]
     senders = sum(count > 0 for count in given)
-    traffic, exchange = _exchange(job, sites, [count > 0 for count in given])
+    links = _links(job, sites)
+    traffic, exchange = _exchange(job, sites, links, [count > 0 for count in given])
     times = Times(
         train_s=max(trains),
         encode_s=job.footprint.encode_flops / slowest,
@@ -221,7 +223,7 @@ def plan(job: Job, sites: Sequence[Site]) -> Plan:
         memory_bytes=_memory(job, senders),
         enough_mbit=most * 8 / 1e6 / job.efficiency / times.computing,
         bound=max(times.parts, key=times.parts.__getitem__),
-        why=" ".join(_explain(job, sites, times, exchange, round_s, ideal_s, most)),
+        why=" ".join(_explain(job, sites, links, times, exchange, round_s, ideal_s, most)),
     )
 
 
@@ -239,13 +241,14 @@ def _check(job: Job, sites: Sequence[Site]) -> None:
         raise ValueError("efficiency is above 0 and at most 1, audit_rate from 0 to 1, say_s at least 0")
 
 
-def _exchange(job: Job, sites: Sequence[Site], sends: Sequence[bool]) -> tuple[list[tuple[float, float]], Exchange]:
+def _exchange(
+    job: Job, sites: Sequence[Site], links: Sequence[Link], sends: Sequence[bool]
+) -> tuple[list[tuple[float, float]], Exchange]:
     """What every member sends and receives in a round, in bytes, and how long that takes."""
     payload, alone = job.footprint.payload_bytes, len(sites) == 1
     # An audit discloses the state before and after to those who verify; in the mean everybody has a share in that.
     disclosed = 2 * job.footprint.own_bytes * VERIFIERS * job.audit_rate * sum(sends) / len(sites) * (not alone)
     received = [payload * (sum(sends) - sending) + disclosed for sending in sends]
-    links = [_link(job, site, sites) for site in sites]
     ups = [link.up for link in links]
     own = [(payload * (1 if job.swarm else len(sites) - 1) + disclosed) * sending * (not alone) for sending in sends]
     rest = max(sum(received) - sum(own), 0.0)
@@ -263,12 +266,21 @@ def _exchange(job: Job, sites: Sequence[Site], sends: Sequence[bool]) -> tuple[l
     return list(zip(sent, received, strict=True)), exchange
 
 
-def _link(job: Job, site: Site, sites: Sequence[Site]) -> Link:
-    """The link of a member, to a typical other one."""
-    others = [other for other in sites if other is not site] or [site]
-    trip = 2 * (site.delay_s + median(other.delay_s for other in others))
-    loss = 1 - (1 - site.loss) * (1 - median(other.loss for other in others))
-    return Link(goodput(site.up_mbit, trip, loss, job), goodput(site.down_mbit, trip, loss, job), trip)
+def _links(job: Job, sites: Sequence[Site]) -> list[Link]:
+    """The link of every member, to a typical other one."""
+    delays, losses = sorted(site.delay_s for site in sites), sorted(site.loss for site in sites)
+    links = []
+    for site in sites:
+        trip = 2 * (site.delay_s + _typical(delays, site.delay_s))
+        loss = 1 - (1 - site.loss) * (1 - _typical(losses, site.loss))
+        links.append(Link(goodput(site.up_mbit, trip, loss, job), goodput(site.down_mbit, trip, loss, job), trip))
+    return links
+
+
+def _typical(ordered: Sequence[float], own: float) -> float:
+    """The median of all others; of one alone, its own."""
+    place = bisect_left(ordered, own)
+    return median([*ordered[:place], *ordered[place + 1 :]] or [own])
 
 
 def _start(job: Job, payload: int, link: Link) -> float:
@@ -286,7 +298,14 @@ def _memory(job: Job, payloads: int) -> int:
 
 
 def _explain(
-    job: Job, sites: Sequence[Site], times: Times, exchange: Exchange, round_s: float, ideal_s: float, most: float
+    job: Job,
+    sites: Sequence[Site],
+    links: Sequence[Link],
+    times: Times,
+    exchange: Exchange,
+    round_s: float,
+    ideal_s: float,
+    most: float,
 ) -> Iterator[str]:
     """Say it in sentences: what the round is made of, what bounds the exchange, what would help."""
     listed = ", ".join(f"{seconds:.3g} s {name}" for name, seconds in times.parts.items() if seconds >= 0.005 * round_s)
@@ -295,7 +314,7 @@ def _explain(
     yield f"Training is {ideal_s / round_s:.0%} of what the machines could do."
     if exchange.seconds >= 0.1 * round_s or (job.hidden and times.networking > times.computing):
         yield _bottleneck(exchange, sites, most)
-        yield from _lossy(job, sites)
+        yield from _lossy(job, sites, links)
         if not job.hidden:
             hidden = ideal_s / max(times.computing, times.networking)
             yield f"If the network worked while members train, it would be {hidden:.0%}."
@@ -319,9 +338,11 @@ def _bottleneck(exchange: Exchange, sites: Sequence[Site], most: float) -> str:
     return f"Updates are bound by {bounds[longest]}: {longest:.3g} s."
 
 
-def _lossy(job: Job, sites: Sequence[Site]) -> Iterator[str]:
+def _lossy(job: Job, sites: Sequence[Site], links: Sequence[Link]) -> Iterator[str]:
     """Name the member whose link carries least of what it could, if that is less than half."""
-    carried = [(_link(job, site, sites).down / (site.down_mbit * 1e6 / 8 * job.efficiency), site) for site in sites]
+    carried = [
+        (link.down / (site.down_mbit * 1e6 / 8 * job.efficiency), site) for link, site in zip(links, sites, strict=True)
+    ]
     share, site = min(carried, key=lambda pair: pair[0])
     if share < 0.5:
         yield (
