@@ -9,13 +9,14 @@ class TestMyLog(LogConformance):
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import msgspec
 import pytest
 
-from quiltwork.log import EMPTY, Broken, Conflict, Entry, Head, Log, MemoryLog, Writer, decode, verify
-from tests.log.speech import ALICE, MALLORY, Said, say
+from quiltwork.log import EMPTY, Broken, Conflict, Entry, Head, Log, MemoryLog, Sequencer, Writer, decode, verify
+from quiltwork.log.statement import said_in
+from tests.log.speech import ALICE, BOB, MALLORY, Said, say, speaker
 
 NewLog = Callable[[], Log]
 
@@ -137,6 +138,29 @@ class LogConformance:
         assert seen == list(log.read())
         assert len(seen) == 5
 
+    def test_a_follower_from_beyond_the_end_begins_there(self, log: Log) -> None:
+        say(log, "one")
+        asked = iter([False] * 3)
+        assert list(log.follow(5, poll_s=0.001, stop=lambda: next(asked, True))) == []
+        seen: list[Entry] = []
+        done = threading.Event()
+        follower = threading.Thread(target=lambda: seen.extend(log.follow(2, poll_s=0.001, stop=done.is_set)))
+        follower.start()
+        say(log, "two", "three", "four")
+        done.set()
+        follower.join()
+        assert [entry.seq for entry in seen] == [2, 3]
+
+    def test_a_follower_that_is_let_go_holds_nobody_up(self, log: Log) -> None:
+        say(log, "one", "two")
+        followers = [log.follow(poll_s=0.001) for _ in range(10)]
+        assert [next(follower).seq for follower in followers] == [0] * 10
+        for follower in followers:
+            assert isinstance(follower, Generator)
+            follower.close()
+        say(log, "three")
+        assert log.head().length == 3
+
     def test_a_follower_in_another_thread_misses_nothing(self, log: Log) -> None:
         done = threading.Event()
         seen: list[Entry] = []
@@ -180,6 +204,16 @@ class LogConformance:
         assert verify(log, signatures=False).count == 2
         with pytest.raises(Broken, match=r"entry 1.*signature"):
             verify(log)
+
+    def test_statements_are_put_in_order_and_speak_for_their_authors(self, log: Log) -> None:
+        say(log, "begin")
+        sequencer = Sequencer(log, ALICE)
+        statements = [*speaker(log).say(Said("one"), Said("x" * 900_000)), *speaker(log, BOB).say(Said("three"))]
+        receipt = sequencer.submit(statements)
+        assert [outcome.seq for outcome in receipt.outcomes] == [1, 2, 3]
+        assert Sequencer(log, ALICE).submit(statements) == receipt
+        assert [said_in(entry) for entry in log.read(1)] == statements
+        assert verify(log).authors == {ALICE.author: 1, MALLORY.author: 2, BOB.author: 1}
 
     def test_closing_twice_is_closing_once(self, new_log: NewLog) -> None:
         log = new_log()

@@ -9,6 +9,7 @@ from quiltwork.log import Body, Entry, Log, MemoryLog, Relayed, Speaker, Stateme
 
 ALICE = Identity.from_seed(b"a" * 32)
 MALLORY = Identity.from_seed(b"m" * 32)
+BOB = Identity.from_seed(b"b" * 32)
 
 
 @kind("speech.said", 1)

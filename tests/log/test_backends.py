@@ -1,13 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
-from quiltwork.log import MemoryLog, SqliteLog
+from quiltwork.log import Log, MemoryLog, SqliteLog
+from quiltwork.log.http import HttpLog, Right, Tokens
+from quiltwork.log.http.server import log_routes
 from tests.log.conformance import LogConformance
+from tests.log.serving import TOKEN, running
 
 
 class TestMemoryLog(LogConformance):
@@ -21,3 +26,33 @@ class TestSqliteLog(LogConformance):
     def new_log(self, tmp_path: Path) -> Callable[[], SqliteLog]:
         numbers = count()
         return lambda: SqliteLog(tmp_path / f"{next(numbers)}.db")
+
+
+Host = Callable[[Log], HttpLog]
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[Host]:
+    """One server for many logs: starting and ending one for each test would take longer than the tests."""
+    app = Starlette()
+    with running(app) as served:
+
+        def serve(log: Log) -> HttpLog:
+            name = f"/{len(app.routes)}"
+            app.routes.append(Mount(name, routes=log_routes(log, Tokens({TOKEN: set(Right)}))))
+            return HttpLog(served.url + name, TOKEN)
+
+        yield serve
+
+
+class TestHttpLogOverMemory(LogConformance):
+    @pytest.fixture
+    def new_log(self, host: Host) -> Callable[[], HttpLog]:
+        return lambda: host(MemoryLog())
+
+
+class TestHttpLogOverSqlite(LogConformance):
+    @pytest.fixture
+    def new_log(self, host: Host, tmp_path: Path) -> Callable[[], HttpLog]:
+        numbers = count()
+        return lambda: host(SqliteLog(tmp_path / f"{next(numbers)}.db"))

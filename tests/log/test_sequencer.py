@@ -30,9 +30,7 @@ from quiltwork.log import (
 )
 from quiltwork.log.sequencer import Outcome, Receipt, Sequencer, SequencerBusy
 from quiltwork.log.statement import said_in
-from tests.log.speech import ALICE, MALLORY, Noted, Said, begun, say, speaker
-
-BOB = Identity.from_seed(b"b" * 32)
+from tests.log.speech import ALICE, BOB, MALLORY, Noted, Said, begun, say, speaker
 
 
 def at_once(*actions: Callable[[], object]) -> None:

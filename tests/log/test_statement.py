@@ -29,9 +29,7 @@ from quiltwork.log import (
 )
 from quiltwork.log.entry import MAX_BODY_BYTES
 from quiltwork.log.statement import MAX_STATEMENT_BODY_BYTES, Fault, check, said_in
-from tests.log.speech import ALICE, MALLORY, Noted, Said, begun, relay, say, speaker
-
-BOB = Identity.from_seed(b"b" * 32)
+from tests.log.speech import ALICE, BOB, MALLORY, Noted, Said, begun, relay, say, speaker
 
 
 def signed(statement: Statement, identity: Identity = MALLORY, **changes: object) -> Statement:

@@ -48,7 +48,7 @@ class MemoryLog:
                 start += 1
             if stopping:
                 return
-            if start == len(self._entries):
+            if start >= len(self._entries):
                 time.sleep(poll_s)
 
     def close(self) -> None:
