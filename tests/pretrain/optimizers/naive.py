@@ -70,6 +70,31 @@ def mixed(a: float, x, b: float, y):
     return elementwise(lambda x, y: a * x + b * y, x, y)
 
 
+def transposed(x):
+    return [list(column) for column in zip(*x, strict=True)]
+
+
+def product(x, y):
+    return [[sum(a * b for a, b in zip(row, column, strict=True)) for column in transposed(y)] for row in x]
+
+
+class Muon:
+    """Momentum of one matrix that is at least as wide as high."""
+
+    def __init__(self, height: int, width: int, mu: float) -> None:
+        self.m, self.mu = [[0.0] * width for _ in range(height)], mu
+
+    def step(self, p, g, lr: float, weight_decay: float):
+        self.m = mixed(self.mu, self.m, 1, g)
+        x = mixed(1, g, self.mu, self.m)
+        length = math.sqrt(sum(value * value for row in x for value in row))
+        x = elementwise(lambda value: value / length, x)
+        for _ in range(5):
+            gram = product(x, transposed(x))
+            x = mixed(3.4445, x, 1, product(mixed(-4.7750, gram, 2.0315, product(gram, gram)), x))
+        return mixed(1 - lr * weight_decay, p, -lr * 0.2 * math.sqrt(len(x[0])), x)
+
+
 class Adam:
     """Moments of one matrix."""
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from quiltwork.pretrain.optimizers.muon import orthogonal
 from quiltwork.pretrain.optimizers.sparseloco import two_levels
 from tests.pretrain.optimizers import naive
 from tests.pretrain.optimizers.problems import batch, make, matrix, wavy
@@ -113,35 +114,42 @@ def test_adamw_is_algorithm_2_on_the_mean_gradient():
         assert naive.close(found, p)
 
 
-def inner(p, adam, batches, lr):
+INNER = {"adamw": lambda: naive.Adam(HEIGHT, WIDTH, 0.9, 0.95, 1e-8), "muon": lambda: naive.Muon(HEIGHT, WIDTH, 0.95)}
+
+
+def inner(p, steps, batches, lr):
     for data in batches:
-        p = adam.step(p, grad(p, data), lr, DECAY)
+        p = steps.step(p, grad(p, data), lr, DECAY)
     return p
 
 
-def test_diloco_is_algorithm_1():
-    optimizer = make("diloco", weight_decay=DECAY, clip=CLIP, outer_lr=0.7, outer_momentum=0.9)
+@pytest.mark.parametrize("steps", INNER)
+def test_diloco_is_algorithm_1(steps):
+    optimizer = make("diloco", inner=steps, weight_decay=DECAY, clip=CLIP, outer_lr=0.7, outer_momentum=0.9)
     p = matrix(HEIGHT, WIDTH)["w"].tolist()
-    adams = [naive.Adam(HEIGHT, WIDTH, 0.9, 0.95, 1e-8) for _ in range(2)]
+    members = [INNER[steps]() for _ in range(2)]
     momentum = [[0.0] * WIDTH] * HEIGHT
     for number, found in enumerate(run(optimizer)):
-        ends = [inner(p, adams[member], batches, LR * (number + 1)) for member, batches in enumerate(work(number))]
+        ends = [inner(p, members[member], batches, LR * (number + 1)) for member, batches in enumerate(work(number))]
         change = naive.elementwise(lambda p, a, b: p - (a + 2 * b) / 3, p, *ends)
         momentum = naive.elementwise(lambda m, d: 0.9 * m + d, momentum, change)
         p = naive.elementwise(lambda p, d, m: p - 0.7 * (d + 0.9 * m), p, change, momentum)
         assert naive.close(found, p)
 
 
-def test_sparseloco_is_algorithm_1():
+@pytest.mark.parametrize("steps", INNER)
+def test_sparseloco_is_algorithm_1(steps):
     chunk, k, memory = 12, 4, 0.9
-    optimizer = make("sparseloco", weight_decay=DECAY, clip=CLIP, chunk=chunk, kept=k, memory=memory, outer_lr=0.8)
+    optimizer = make(
+        "sparseloco", inner=steps, weight_decay=DECAY, clip=CLIP, chunk=chunk, kept=k, memory=memory, outer_lr=0.8
+    )
     p = matrix(HEIGHT, WIDTH)["w"].tolist()
-    adams = [naive.Adam(HEIGHT, WIDTH, 0.9, 0.95, 1e-8) for _ in range(2)]
+    members = [INNER[steps]() for _ in range(2)]
     unsent = [[[0.0] * WIDTH] * HEIGHT] * 2
     for number, found in enumerate(run(optimizer)):
         changes = []
         for member, batches in enumerate(work(number)):
-            end = inner(p, adams[member], batches, LR * (number + 1))
+            end = inner(p, members[member], batches, LR * (number + 1))
             e = naive.elementwise(lambda e, p, end: memory * e + p - end, unsent[member], p, end)
             flat = [value for row in e for value in row]
             chosen = [naive.top(flat[start : start + chunk], k) for start in range(0, len(flat), chunk)]
@@ -168,3 +176,30 @@ def test_two_levels_halve_the_error_of_one_and_keep_the_signs():
 @pytest.mark.parametrize("values", [[[2.0, -2.0]], [[0.1] * 7], [[0.0, 0.0]]])
 def test_equal_magnitudes_are_one_level(values):
     assert torch.allclose(two_levels(torch.tensor(values)), torch.tensor(values))
+
+
+@pytest.mark.parametrize("shape", [(6, 8), (8, 6), (5, 5), (2, 4, 6)])
+def test_an_orthogonal_matrix_has_the_same_directions_and_all_of_about_the_same_strength(shape):
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(4))
+    u, _, v = torch.linalg.svd(matrix, full_matrices=False)
+    strengths = u.mT @ orthogonal(matrix) @ v.mT
+    diagonal = strengths.diagonal(dim1=-2, dim2=-1)
+    assert ((diagonal > 0.6) & (diagonal < 1.3)).all()
+    assert torch.allclose(strengths, torch.diag_embed(diagonal), atol=1e-4)
+
+
+def test_a_matrix_without_a_gradient_does_not_move():
+    assert not orthogonal(torch.zeros(3, 4)).any()
+
+
+def test_with_muon_embeddings_and_vectors_take_adamws_steps():
+    parameters = {"embed.w": torch.ones(4, 6), "other.w": torch.ones(4, 6), "scale": torch.ones(6)}
+    ends = {}
+    for steps in INNER:
+        optimizer = make("diloco", inner=steps)
+        own = optimizer.begin_own(parameters)
+        step = optimizer.local_step(parameters, optimizer.begin(parameters), own, [batch(1)], wavy, 0.1, 0.0)
+        ends[steps] = optimizer.aggregate(parameters, optimizer.begin(parameters), [(1, step.payload)], 0.1)[0]
+    assert torch.equal(ends["adamw"]["embed.w"], ends["muon"]["embed.w"])
+    assert torch.equal(ends["adamw"]["scale"], ends["muon"]["scale"])
+    assert not torch.allclose(ends["adamw"]["other.w"], ends["muon"]["other.w"])

@@ -9,7 +9,8 @@
     diloco.py        inner AdamW, outer Nesterov (arXiv 2311.08105)
     sparseloco.py    inner steps, then the largest changes in two bits, with error feedback (arXiv 2508.15706)
 
-Below them: `dct.py` (chunks and their transform), `coefficients.py` (the largest of them, as a payload), `adam.py`,
-`numbers.py` (sums and products with the same bits everywhere). One optimizer is one file: its `local_step` and `aggregate`
+Below them: `dct.py` (chunks and their transform), `coefficients.py` and `chosen.py` (the largest, as a payload), `dense.py`
+(whole tensors as one), `adam.py`, `muon.py`, `inner.py` (steps between exchanges), `numbers.py` (arithmetic with the same bits
+everywhere). One optimizer is one file: its `local_step` and `aggregate`
 read like the page of its paper.
 """

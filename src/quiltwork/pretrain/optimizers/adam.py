@@ -10,8 +10,8 @@ from quiltwork.pretrain.optimizers.config import Moments
 
 def begin_moments(parameters: Tensors) -> Tensors:
     """Give moments that have seen no gradient. `unseen` is how much of each still is that initial zero: beta^t."""
-    some = next(iter(parameters.values()))
-    ones = {"first": torch.ones((), device=some.device), "second": torch.ones((), device=some.device)}
+    device = next((parameter.device for parameter in parameters.values()), torch.device("cpu"))
+    ones = {"first": torch.ones((), device=device), "second": torch.ones((), device=device)}
     return joined(first=zeros(parameters), second=zeros(parameters), unseen=ones)
 
 

@@ -92,18 +92,35 @@ class DemoExactConfig(Compression):
     values: Literal["signs"] = Field(default="signs", description="votes are signs")
 
 
-class DilocoConfig(Moments):
-    """`kind = "diloco"`: the moments and the decay are those of the inner steps, one for each batch."""
+class InnerSteps(Moments):
+    """Of what a member does alone, one step for each batch; `beta1`, `beta2`, `weight_decay` and `clip` are theirs."""
+
+    inner: Literal["adamw", "muon"] = Field(
+        default="muon",
+        description="what steps are taken; muon: matrices by orthogonal momentum (MuLoCo, arXiv 2505.23725), the rest by AdamW",
+    )
+    muon_momentum: Decay = Field(default=0.95, description="memory of a matrix's gradient, per step; 0.95 as published")
+    never_muon: tuple[str, ...] = Field(
+        default=("embed", "lm_head"),
+        description="matrices with one of these in their names take AdamW's steps: rows of embeddings are rarely used",
+    )
+
+
+class DilocoConfig(InnerSteps):
+    """`kind = "diloco"`."""
 
     kind: Literal["diloco"] = "diloco"
+    inner: Literal["adamw", "muon"] = Field(
+        default="adamw", description="what steps are taken; adamw: as published; muon: MuLoCo (arXiv 2505.23725)"
+    )
     outer_lr: float = Field(
         default=0.7, gt=0, le=10, description="share of the mean change that is made; 0.7 in the paper"
     )
     outer_momentum: Decay = Field(default=0.9, description="Nesterov's, over rounds; 0.9 in the paper")
 
 
-class SparselocoConfig(Moments):
-    """`kind = "sparseloco"`: the moments and the decay are those of the inner steps, one for each batch."""
+class SparselocoConfig(InnerSteps):
+    """`kind = "sparseloco"`."""
 
     kind: Literal["sparseloco"] = "sparseloco"
     outer_lr: float = Field(

@@ -1,12 +1,12 @@
 """DiLoCo: distributed low-communication training (Douillard et al., arXiv 2311.08105, algorithm 1).
 
-    inner   p_i <- AdamW, one step per batch, from p           each member alone; it keeps its moments
+    inner   p_i <- AdamW or Muon, one step per batch, from p   each member alone; it keeps its moments
     outer   D <- mean of p - p_i                               sent whole, fp32
             m <- mu m + D
             p <- p - outer_lr (D + mu m)                       Nesterov
 
-H, the number of inner steps, is the number of batches: a member that is given more units takes more steps, and its change
-weighs more.
+With `inner = "muon"` this is MuLoCo (Thérien et al., arXiv 2505.23725). H, the number of inner steps, is the number of batches:
+a member that is given more units takes more steps, and its change weighs more.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from collections.abc import Sequence
 
 from quiltwork.pretrain.codec.base import Kind
 from quiltwork.pretrain.optimizers import dense
-from quiltwork.pretrain.optimizers.adam import begin_moments
 from quiltwork.pretrain.optimizers.base import Batch, Gradient, Step, Tensors, Update, zeros
 from quiltwork.pretrain.optimizers.config import DilocoConfig
-from quiltwork.pretrain.optimizers.inner import inner_steps
+from quiltwork.pretrain.optimizers.inner import begin_inner, inner_steps
 from quiltwork.pretrain.optimizers.numbers import stepped
 
 
@@ -36,7 +35,7 @@ class DiLoCo:
 
     def begin_own(self, parameters: Tensors) -> Tensors:
         """Begin with inner moments that have seen nothing."""
-        return begin_moments(parameters)
+        return begin_inner(parameters, self.config)
 
     def local_step(
         self,

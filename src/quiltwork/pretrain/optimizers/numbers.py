@@ -26,7 +26,7 @@ def total(tensor: torch.Tensor) -> torch.Tensor:
 
 def norm(tensors: Iterable[torch.Tensor]) -> float:
     """Euclidean length of all tensors together."""
-    return float(total(torch.stack([total(tensor * tensor) for tensor in tensors])).sqrt())
+    return float(total(torch.cat([(tensor * tensor).flatten() for tensor in tensors])).sqrt())
 
 
 def clipped(gradients: Tensors, longest: float) -> Tensors:

@@ -1,6 +1,6 @@
 """SparseLoCo: DiLoCo whose changes are sent sparse and in two bits (Sarfi et al., arXiv 2508.15706, algorithm 1).
 
-    inner   p_i <- AdamW, one step per batch, from p           each member alone; it keeps its moments
+    inner   p_i <- AdamW or Muon, one step per batch, from p   each member alone; it keeps its moments
             e_i <- beta e_i + (p - p_i)                        error feedback
             c_i <- the k largest of each row of e_i, rounded to two magnitudes and a sign
             e_i <- e_i - c_i                                   what was not sent is tried again
@@ -19,12 +19,11 @@ import torch
 from quiltwork.pretrain.codec.base import Kind
 from quiltwork.pretrain.codec.sparse import Rows, SparseCodec
 from quiltwork.pretrain.codec.values import TwoLevels
-from quiltwork.pretrain.optimizers.adam import begin_moments
 from quiltwork.pretrain.optimizers.base import Batch, Gradient, Step, Tensors, Update, group, joined, zeros
 from quiltwork.pretrain.optimizers.chosen import Chosen, agreement, largest, read, write
 from quiltwork.pretrain.optimizers.config import SparselocoConfig
 from quiltwork.pretrain.optimizers.dct import block_side
-from quiltwork.pretrain.optimizers.inner import inner_steps
+from quiltwork.pretrain.optimizers.inner import begin_inner, inner_steps
 from quiltwork.pretrain.optimizers.numbers import stepped, weighted_mean
 
 REFINEMENTS = 3
@@ -59,7 +58,7 @@ class SparseLoCo:
 
     def begin_own(self, parameters: Tensors) -> Tensors:
         """Begin with inner moments that have seen nothing, and nothing left to send."""
-        return joined(moments=begin_moments(parameters), unsent=zeros(parameters))
+        return joined(inner=begin_inner(parameters, self.config), unsent=zeros(parameters))
 
     def local_step(
         self,
@@ -72,7 +71,7 @@ class SparseLoCo:
         previous_lr: float,
     ) -> Step:
         """Train alone; send the largest of how far that went and of what was left over before."""
-        change, moments, loss = inner_steps(parameters, group(own, "moments"), batches, gradient, lr, self.config)
+        change, inner, loss = inner_steps(parameters, group(own, "inner"), batches, gradient, lr, self.config)
         unsent = group(own, "unsent")
         layout, chosen = self.layout(parameters), []
         for (name, moved), rows in zip(change.items(), layout, strict=True):
@@ -80,7 +79,7 @@ class SparseLoCo:
             found = largest(e, rows.kept)
             chosen.append(Chosen(found.places, two_levels(found.values)))
             unsent[name] = (e - chosen[-1].spread(rows.width)).reshape(moved.shape)
-        return Step(write(self.codec, layout, chosen), joined(moments=moments, unsent=unsent), loss)
+        return Step(write(self.codec, layout, chosen), joined(inner=inner, unsent=unsent), loss)
 
     def check(self, payload: bytes, parameters: Tensors) -> None:
         """Raise Malformed unless it decodes."""
