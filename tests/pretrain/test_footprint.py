@@ -30,9 +30,10 @@ ALL: list[OptimizerConfig] = [
     DemoConfig(chunk=64, kept=4),
     DistroConfig(chunk=16, kept=4),
     DemoExactConfig(chunk=16, kept=12),
-    DilocoConfig(),
-    SparselocoConfig(chunk=64, kept=16),
-    SparselocoConfig(chunk=100, kept=3),
+    DilocoConfig(inner="adamw"),
+    DilocoConfig(inner="muon", never_muon=("embed", "a")),
+    SparselocoConfig(inner="muon", chunk=64, kept=16),
+    SparselocoConfig(inner="adamw", chunk=100, kept=3),
 ]
 
 
@@ -84,3 +85,11 @@ def test_transforms_cost_what_two_products_of_matrices_cost() -> None:
     assert found.apply_flops == transform + 4 * 128 * 128
     assert found.encode_flops == 2 * transform + 4 * 128 * 128
     assert found.apply_flops_each == 2 * 4 * 8
+
+
+def test_muon_costs_three_products_of_matrices_a_step() -> None:
+    """For 64 by 256: the gram matrix (64 x 256 x 64), its square (64^3) and the way back, an addition with each product."""
+    muon = footprint(DilocoConfig(inner="muon"), {"w": (64, 256)}).unit_flops
+    assert muon == 5 * 2 * (64 * 256 * 64 + 64**3 + 64 * 64 * 256) + 6 * 64 * 256
+    assert muon == footprint(DilocoConfig(inner="muon"), {"w": (256, 64)}).unit_flops
+    assert footprint(DilocoConfig(inner="adamw"), {"w": (64, 256)}).unit_flops == 15 * 64 * 256

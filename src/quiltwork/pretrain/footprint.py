@@ -20,6 +20,7 @@ from quiltwork.pretrain.optimizers.config import (
     DemoExactConfig,
     DilocoConfig,
     DistroConfig,
+    InnerSteps,
     OptimizerConfig,
     SparselocoConfig,
 )
@@ -31,6 +32,12 @@ FLOAT_BYTES = 4
 
 ADAM_FLOPS = 15
 """Of Adam for a parameter: two moving averages, a root, a quotient, the decay and the step."""
+
+UNSEEN_BYTES = 2 * FLOAT_BYTES
+"""Beside Adam's moments: how much of each is still its first zero."""
+
+MUON_STEPS = 5
+"""Of Newton and Schulz, in `optimizers.muon`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +62,17 @@ def footprint(config: OptimizerConfig, shapes: Mapping[str, Shape]) -> Footprint
     """Give the footprint of an optimizer on a model with these parameters."""
     count = sum(math.prod(shape) for shape in shapes.values())
     dense, state = dense_bytes(list(shapes.values())), FLOAT_BYTES * count
-    moments = 2 * state + 2 * FLOAT_BYTES  # and how much of each mean is still its first zero
     match config:
         case AdamWConfig():
-            return Footprint(dense, moments, 0, 2 * count, 0, ADAM_FLOPS * count, 2 * count)
+            return Footprint(dense, 2 * state + UNSEEN_BYTES, 0, 2 * count, 0, ADAM_FLOPS * count, 2 * count)
         case DilocoConfig():
-            return Footprint(dense, state, moments, ADAM_FLOPS * count, count, 6 * count, 2 * count)
+            inner, steps = _inner(config, shapes)
+            return Footprint(dense, state, inner, steps, count, 6 * count, 2 * count)
         case SparselocoConfig():
             rows = _runs(config, shapes.values())
             size = SparseCodec(Kind.SPARSELOCO, TwoLevels()).size(rows)
-            return Footprint(size, 0, moments + state, ADAM_FLOPS * count, 6 * count, 4 * count, 2 * count)
+            inner, steps = _inner(config, shapes)
+            return Footprint(size, 0, inner + state, steps, 6 * count, 4 * count, 2 * count)
         case DemoConfig() | DistroConfig() | DemoExactConfig():
             blocks = [_block(shape, config.chunk) for shape in shapes.values()]
             rows = [_rows(shape, h * w, config.kept) for shape, (h, w) in zip(shapes.values(), blocks, strict=True)]
@@ -76,6 +84,22 @@ def footprint(config: OptimizerConfig, shapes: Mapping[str, Shape]) -> Footprint
             own = 2 * state if isinstance(config, DistroConfig) else state
             # There and back to send (what is sent is taken out of the momentum), once back for all payloads together.
             return Footprint(size, 0, own, 2 * count, 2 * transform + 4 * count, transform + 4 * count, 2 * kept)
+
+
+def _inner(config: InnerSteps, shapes: Mapping[str, Shape]) -> tuple[int, int]:
+    """What the steps between two exchanges keep, in bytes, and compute for each batch (see `optimizers.inner`)."""
+    held, flops = UNSEEN_BYTES, 0
+    for name, shape in shapes.items():
+        size = math.prod(shape)
+        if config.inner == "muon" and len(shape) >= 2 and not any(part in name for part in config.never_muon):
+            held += FLOAT_BYTES * size
+            # A step: times its transpose (short x long x short), that squared, and the way back.
+            short, long = sorted(shape[-2:])
+            flops += MUON_STEPS * (4 * size * short + 2 * size * short * short // long) + 6 * size
+        else:
+            held += 2 * FLOAT_BYTES * size
+            flops += ADAM_FLOPS * size
+    return held, flops
 
 
 def _block(shape: Shape, chunk: int) -> tuple[int, int]:
