@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from itertools import count
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from starlette.routing import Mount
 from quiltwork.log import Log, MemoryLog, SqliteLog
 from quiltwork.log.http import HttpLog, Right, Tokens
 from quiltwork.log.http.server import log_routes
+from quiltwork.log.postgres import PostgresLog
 from tests.log.conformance import LogConformance
+from tests.log.postgres_server import PostgresServer
 from tests.log.serving import TOKEN, running
 
 
@@ -56,3 +59,13 @@ class TestHttpLogOverSqlite(LogConformance):
     def new_log(self, host: Host, tmp_path: Path) -> Callable[[], HttpLog]:
         numbers = count()
         return lambda: host(SqliteLog(tmp_path / f"{next(numbers)}.db"))
+
+
+class TestPostgresLog(LogConformance):
+    @pytest.fixture
+    def new_log(self, postgres: PostgresServer) -> Iterator[Callable[[], PostgresLog]]:
+        with ExitStack() as stack:
+            yield lambda: stack.enter_context(closing(PostgresLog(postgres.dsn, f"conformance {next(NUMBERS)}")))
+
+
+NUMBERS = count()
