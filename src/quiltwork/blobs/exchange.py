@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from quiltwork.blobs.fetch import Fetch
+from quiltwork.blobs.fetch import STRIPES_PER_HOLDER, Fetch
 from quiltwork.blobs.links import Links
 from quiltwork.blobs.partial import ON_DISK_BYTES, FilePartial, MemoryPartial, Partial, delete_forgotten
-from quiltwork.blobs.protocol import BlobCorrupt, BlobMissing, BlobStore, BlobUnavailable, blob_id, is_blob_id
+from quiltwork.blobs.protocol import BlobCorrupt, BlobMissing, BlobStore, BlobUnavailable, is_blob_id
 from quiltwork.blobs.report import Fault, FetchReport
 from quiltwork.blobs.serving import Allow, Serving
 from quiltwork.blobs.transport import Listener, Transport
@@ -56,7 +56,8 @@ class Exchange:
     """Serve a store over transports, and fetch from others into it.
 
     `partials` is the folder where blobs of 8 MiB and more grow, so that a fetch goes on after a crash; without it everything
-    is fetched in memory. `allow`, `bytes_per_s`: see `Serving`. `tokens`: what relays want, by their address.
+    is fetched in memory. `allow`, `bytes_per_s`: see `Serving`. `tokens`: what relays want, by their address. `stripes`: how many
+    connections to one holder a fetch may open.
     Use it as an async context manager, or call `open` and `aclose`.
     """
 
@@ -69,11 +70,13 @@ class Exchange:
         allow: Allow | None = None,
         bytes_per_s: float | None = None,
         tokens: Mapping[str, str] | None = None,
+        stripes: int = STRIPES_PER_HOLDER,
         largest_bytes: int = LARGEST_BYTES,
     ) -> None:
         self.store = store
         self.serving = Serving(store, allow=allow, bytes_per_s=bytes_per_s)
         self._transports, self._partials, self._largest_bytes = tuple(transports), partials, largest_bytes
+        self._stripes = stripes
         self._links = Links(self._transports, tokens)
         self._listeners: list[Listener] = []
 
@@ -128,15 +131,11 @@ class Exchange:
         partial = await asyncio.to_thread(self._partial, id, size)
         done = False
         try:
-            fetch = Fetch(self._links, id, size, holders, partial)
+            fetch = Fetch(self._links, id, size, holders, partial, self._stripes)
             await self._run(fetch, deadline_s)
             data = await asyncio.to_thread(partial.read)
-            if await asyncio.to_thread(blob_id, data) != id:
-                raise BlobCorrupt(
-                    f"The blob {id} was proved in parts and is wrong as a whole: memory or disk fail here."
-                )
-            if keep:
-                await asyncio.to_thread(self.store.put, data)
+            if keep and await asyncio.to_thread(self.store.put, data) != id:
+                raise BlobCorrupt(f"The blob {id} was proved in parts and is wrong as a whole: memory or disk fail.")
             done = True
         finally:
             partial.close(done=done)

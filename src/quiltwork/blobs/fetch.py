@@ -20,7 +20,10 @@ HOLDERS_AT_ONCE = 8
 """More add connections rather than goodput; the others are asked when one of these fails."""
 
 STRIPES_PER_HOLDER = 16
-"""Measured over 100 ms and 1 % loss (docs/blobs.md): beyond sixteen connections nothing is gained."""
+"""Over 100 ms and 1 % loss sixteen get most of a 20 Mbit/s line (docs/blobs.md); a holder lets 32 in from one address."""
+
+STRIPES = 32
+"""Connections of one fetch to all holders."""
 
 PATIENCE_S = 30.0
 """A connection that brings no chunk for so long is given up. The slowest line on which four connections never wait longer
@@ -63,6 +66,9 @@ class _Holder:
         self._breaks = 0
         self._alive = self._broke = time.monotonic()
         self.stripes: dict[int, asyncio.Task[None]] = {}
+        self.wanted: Stripes | None = None
+        self.working: set[int] = set()
+        """The numbers of the stripes that have brought something."""
 
     def note(self, fault: Fault, said: str = "") -> None:
         if fault not in self.faults:
@@ -92,10 +98,19 @@ class _Holder:
 class Fetch:
     """Fill a `Partial` from holders. `run` ends when all chunks have landed, or nobody is left to ask."""
 
-    def __init__(self, links: Links, id: str, size: int, holders: Sequence[str], partial: Partial) -> None:
+    def __init__(
+        self,
+        links: Links,
+        id: str,
+        size: int,
+        holders: Sequence[str],
+        partial: Partial,
+        stripes: int = STRIPES_PER_HOLDER,
+    ) -> None:
         self._links, self._id, self._size, self._partial = links, id, size, partial
         self._plan = Plan(size, landed=partial.landed, outline_known=bool(partial.outline))
         self._outline = partial.outline
+        self._stripes = stripes
         self._holders = [_Holder(address) for address in dict.fromkeys(holders)]
         self._arrivals: asyncio.Queue[tuple[_Holder, int, bytes]] = asyncio.Queue()  # bounded by the plan
         self._changed = asyncio.Event()
@@ -134,16 +149,15 @@ class Fetch:
 
     async def _keep_stripes(self) -> None:
         """Open connections where they are wanted, until all is done or nobody is left."""
-        wanted: dict[str, Stripes] = {}
         first = first_stripes(self._size, min(len(self._holders), HOLDERS_AT_ONCE))
         while not self.done:
             active = [holder for holder in self._holders if not holder.dropped][:HOLDERS_AT_ONCE]
             if not active and not self._plan.proving:
                 return
             for holder in active:
-                stripes = wanted.setdefault(holder.address, Stripes(first, STRIPES_PER_HOLDER))
-                count = stripes.measure(time.monotonic(), holder.bytes)
-                for number in range(count):
+                if holder.wanted is None:
+                    holder.wanted = Stripes(first, max(1, min(self._stripes, STRIPES // len(active))))
+                for number in range(holder.wanted.measure(time.monotonic(), holder.bytes, len(holder.working))):
                     if number not in holder.stripes and not holder.dropped:
                         holder.stripes[number] = asyncio.create_task(self._stripe(holder, number))
             await self._change(LOOK_S)
@@ -154,7 +168,7 @@ class Fetch:
         while not holder.dropped and not self.done:
             await asyncio.sleep(pause)
             pause = min(max(PAUSE_S, 2 * pause), LONGEST_PAUSE_S)
-            before = holder.bytes
+            before, dialled = holder.bytes, time.monotonic()
             try:
                 link = await self._links.open(holder.address)
             except WrongProtocol as error:
@@ -167,8 +181,11 @@ class Fetch:
                 self._changed.set()
                 continue
             holder.connections += 1
+            if holder.wanted is not None:
+                holder.wanted.reached(time.monotonic() - dialled, self._size)
+                self._changed.set()
             try:
-                again = await self._work(link, holder)
+                again = await self._work(link, holder, number)
             finally:
                 await self._links.give_back(holder.address, link)
             if not again:
@@ -177,7 +194,7 @@ class Fetch:
                 pause = 0.0
         self._changed.set()
 
-    async def _work(self, link: Link, holder: _Holder) -> bool:
+    async def _work(self, link: Link, holder: _Holder, number: int) -> bool:
         """Use one connection as long as it holds. Tells whether to open it again."""
         lane, self._lanes = self._lanes, self._lanes + 1
         self._plan.join(lane, time.monotonic())
@@ -191,6 +208,7 @@ class Fetch:
                 status, body = await self._answer(link, index)
                 if status is not Status.HERE:
                     return self._turned_away(holder, status)
+                holder.working.add(number)
                 self._take_in(holder, lane, index, body)
         except TimeoutError:
             holder.broke(Fault.SLOW, f"no chunk within {PATIENCE_S:g} s")

@@ -176,6 +176,11 @@ class IrohStream:
         finally:
             self._connection.close(0, b"")
 
+    def abort(self) -> None:
+        """See Stream."""
+        self._closed = True
+        self._connection.close(0, b"")
+
 
 class IrohListener:
     """See Listener."""

@@ -37,7 +37,7 @@ class Link(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Hang up."""
+        """Hang up, with everything that is under way. Never raises."""
         ...
 
 
@@ -70,7 +70,10 @@ class StreamLink:
 
     async def aclose(self) -> None:
         """See Link."""
-        await self._stream.aclose()
+        if self.clean:
+            await self._stream.aclose()
+        else:
+            self._stream.abort()
 
 
 class HttpLink:

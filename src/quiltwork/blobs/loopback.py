@@ -102,6 +102,10 @@ class LoopbackStream:
 
     async def aclose(self) -> None:
         """See Stream."""
+        self.abort()
+
+    def abort(self) -> None:
+        """See Stream."""
         self._outgoing.end()
         self._incoming.abandon()
 

@@ -179,43 +179,64 @@ class Plan:
 
 
 class Stripes:
-    """How many connections to one holder: doubled as long as that pays.
+    """How many connections to one holder: more from the beginning where the way is long, and doubled as long as that pays.
 
-    One connection over a link with delay and loss gets a small part of the link (Mathis et al., 1997: goodput falls with the
-    round trip and the square root of the loss); several get several parts. Where the link is full they get nothing more, and
+    One connection over a link with delay and loss gets a small part of it (Mathis et al., 1997: goodput falls with the round
+    trip and with the square root of the loss); several get several parts. Where the link is full they get nothing more, and
     we stop.
     """
 
     EVERY_S = 1.0
+    SETTLING_S = 2.0
+    """After so long we measure even if some of the connections still bring nothing."""
+
     GAIN = 1.15
     """Less than this is noise, or the end of slow start."""
 
     def __init__(self, start: int, most: int) -> None:
         self.count, self._most = min(start, most), most
+        self._changed_at: float | None = None
         self._since: float | None = None
         self._bytes = 0
         self._best = 0.0
         self._settled = False
 
-    def measure(self, now: float, total_bytes: int) -> int:
-        """Given what has come from the holder until now, how many connections it should have."""
+    def reached(self, dial_s: float, size: int) -> None:
+        """A connection was made in so many seconds, which is two round trips: over a long way windows open slowly."""
+        for beyond_s, count in LONG_WAYS:
+            if dial_s > beyond_s:
+                self.count = max(self.count, min(count, self._most, most_stripes(size)))
+                return
+
+    def measure(self, now: float, total_bytes: int, working: int) -> int:
+        """Given what has come from the holder by how many connections, how many it should have."""
+        if self._changed_at is None:
+            self._changed_at = now
+        if self._settled or self.count >= self._most:
+            return self.count
         if self._since is None:
-            if total_bytes:
+            if working >= self.count or (working and now - self._changed_at > self.SETTLING_S):
                 self._since, self._bytes = now, total_bytes
-            return self.count
-        if self._settled or now - self._since < self.EVERY_S:
-            return self.count
-        rate = (total_bytes - self._bytes) / (now - self._since)
-        self._since, self._bytes = now, total_bytes
-        if rate > self.GAIN * self._best:
-            self._best = rate
-            self.count = min(2 * self.count, self._most)
-        else:
-            self._settled = True
+        elif now - self._since >= self.EVERY_S:
+            rate = (total_bytes - self._bytes) / (now - self._since)
+            self._settled = rate <= self.GAIN * self._best
+            if not self._settled:
+                self._best, self.count = rate, min(2 * self.count, self._most)
+                self._changed_at, self._since = now, None
         return self.count
+
+
+LONG_WAYS = ((0.1, 16), (0.04, 8))
+"""(seconds to connect, connections): 16 from 50 ms of round trip on, 8 from 20 ms on."""
+
+FIRST_STRIPES = 4
 
 
 def first_stripes(size: int, holders: int) -> int:
     """Connections to begin with, for each of so many holders: four in all, but four chunks for each at least."""
-    wanted = max(1, 4 // max(1, holders))
-    return max(1, min(wanted, size // (4 * CHUNK_BYTES)))
+    return max(1, min(FIRST_STRIPES // max(1, holders), most_stripes(size)))
+
+
+def most_stripes(size: int) -> int:
+    """Connections that a blob of this size can feed, with four chunks for each."""
+    return max(1, size // (4 * CHUNK_BYTES))

@@ -64,7 +64,7 @@ class TcpStream:
             await self._writer.wait_closed()
 
     def abort(self) -> None:
-        """Drop the connection with everything that is under way: nobody waits for a peer that does not read."""
+        """See Stream."""
         self._writer.transport.abort()
 
 

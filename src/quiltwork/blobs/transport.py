@@ -66,6 +66,10 @@ class Stream(Protocol):
         """End both flows; what was sent is still delivered if the other side reads. Never raises; may be called again."""
         ...
 
+    def abort(self) -> None:
+        """Drop the stream with everything that is under way: nobody waits for a peer that does not read."""
+        ...
+
 
 Handler = Callable[[Stream], Awaitable[None]]
 """Serves one stream, which is closed when it returns, raises or is cancelled."""
