@@ -13,7 +13,7 @@ from quiltwork.log.explain import Explanation, Reason, Told
 from quiltwork.log.kinds import Encoded
 from quiltwork.log.statement import Refused, said_in
 
-KINDS = {"evolve": "quiltwork.evolve.entries"}
+KINDS = {"evolve": "quiltwork.evolve.entries", "pretrain": "quiltwork.pretrain.entries"}
 """Where a room's kinds are registered. A log may come from a stranger, so nothing else is imported for a kind's sake."""
 
 

@@ -28,6 +28,7 @@ class Door(NamedTuple):
 
 DOORS = {
     "evolve": Door("quiltwork.evolve.commands:app", "Improve programs by proposals and evaluators."),
+    "pretrain": Door("quiltwork.pretrain.commands:app", "Train one model on machines that join and leave."),
     "models": Door("quiltwork.models.commands:app", "List, fetch, try and serve language models."),
     "doctor": Door("quiltwork.sandbox.commands:doctor", "Say what this machine can do, and what it lacks."),
     "runs": Door("quiltwork.cli.log_commands:runs", "List the runs in a folder."),
