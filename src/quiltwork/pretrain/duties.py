@@ -160,21 +160,26 @@ def _vote(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
 
 
 def _train(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
-    round = state.round
-    if round is None or state.phase is not Phase.ROUND_TRAIN or member.health is not Health.HEALTHY:
+    """Train what was given out: in this round, or ahead, in the hope that something of this round is accepted."""
+    round, author = state.round, member.author
+    if round is None or member.health is not Health.HEALTHY:
         return
-    units = round.assigned.get(member.author, ())
-    if not units or member.author in round.committed or round.base not in mine.models:
+    committing = state.phase is Phase.ROUND_TRAIN and author not in round.committed
+    if committing and author in round.assigned:
+        train = Train(round.number, round.step, round.base, member.own, round.assigned[author])
+    elif state.ahead is not None and author in state.ahead.assigned:
+        train = Train(round.number + 1, round.step + 1, round.number - 1, member.own, state.ahead.assigned[author])
+        committing = False
+    else:
         return
-    train = Train(round.number, round.step, round.base, member.own, units)
-    done = mine.trained.get(round.number)
+    done = mine.trained.get(train.round)
     if done is None or done[0] != train:
-        yield train
-        return
-    result = done[1]
-    model = mine.models[round.base]
-    body = Committed(round.number, units, result.payload, result.size, model, result.own, result.loss)
-    yield Say(("commit", round.number, result.payload), body)
+        if train.base in mine.models:
+            yield train
+    elif committing and train.base in mine.models:
+        result, model = done[1], mine.models[train.base]
+        body = Committed(train.round, train.units, result.payload, result.size, model, result.own, result.loss)
+        yield Say(("commit", train.round, result.payload), body)
 
 
 def _fetch(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
@@ -230,7 +235,7 @@ def _keep(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
     if kept is None:
         yield Keep(round)
     else:
-        body = Checkpointed(round, mine.models[round], kept.manifest, kept.size)
+        body = Checkpointed(round, mine.models[round], kept.manifest, kept.manifest_size, kept.size)
         yield Say(("checkpoint", round), body)
 
 

@@ -175,9 +175,10 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A checkpoint is published: its manifest, and the bytes of all its pieces."""
+    """A checkpoint is published: its manifest, the bytes of that, and those of all its pieces."""
 
     manifest: bytes
+    manifest_size: int
     size: int
 
 

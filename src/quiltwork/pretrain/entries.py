@@ -140,11 +140,15 @@ class Hashed(Body, frozen=True):
 
 @kind("pretrain.checkpointed", 1)
 class Checkpointed(Body, frozen=True):
-    """A member keeps model `round` for newcomers: `manifest` is the blob that names its pieces, `size` the bytes of all."""
+    """A member keeps model `round` for newcomers: `manifest` is the blob of `manifest_size` bytes that names its pieces.
+
+    `size` is the bytes of all pieces.
+    """
 
     round: int
     model: bytes
     manifest: bytes
+    manifest_size: int
     size: int = 0
 
     def links(self) -> Links:

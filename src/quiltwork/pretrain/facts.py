@@ -84,16 +84,27 @@ class Commit:
     before_round: int
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The units of a round, given out at `since`: with overlap while the witnesses of the round before are still busy."""
+
+    number: int
+    since: int
+    assigned: dict[bytes, tuple[int, ...]]
+
+
 @dataclass(slots=True)
 class Round:
     """The round that goes on.
 
     `base` is the model that is trained from, `step` counts the rounds in which something was accepted, this one included.
+    `since` is when its units were given out: from then on arrivals are measured.
     """
 
     number: int
     step: int
     base: int
+    since: int
     opened: int
     seed: bytes
     roster: tuple[bytes, ...]
@@ -120,6 +131,7 @@ class Closed:
     step: int
     base: int
     seed: bytes
+    since: int
     opened: int
     closed: int
     roster: tuple[bytes, ...]
@@ -179,6 +191,8 @@ class RunState:
     members: dict[bytes, Member] = field(default_factory=dict)
     seed: bytes = b""
     round: Round | None = None
+    ahead: Given | None = None
+    """The units of the round after this one, where members train it already."""
     last: int = 0
     """The number of the last closed round."""
     step: int = 0

@@ -93,6 +93,7 @@ def _after_round(state: RunState) -> None:
     too_few = len(state.healthy()) < state.config.min_clients or state.barren >= BARREN_ROUNDS
     if over or epoch_over or too_few or state.pausing:
         draw_keepers(state)
+        rounds.take_back(state)
         _enter(state, Phase.COOLDOWN)
     else:
         rounds.open_round(state)

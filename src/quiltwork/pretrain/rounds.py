@@ -11,7 +11,7 @@ from quiltwork.pretrain.assignment import assign
 from quiltwork.pretrain.bitmap import Bitmap, tally
 from quiltwork.pretrain.deadlines import deadline
 from quiltwork.pretrain.entries import Attested, Committed
-from quiltwork.pretrain.facts import Closed, Commit, Health, Member, Phase, Round, RunState
+from quiltwork.pretrain.facts import Closed, Commit, Given, Health, Member, Phase, Round, RunState
 from quiltwork.pretrain.schedules import batch_size
 from quiltwork.pretrain.selection import select, witness_quorum
 
@@ -27,10 +27,31 @@ MOST_DOUBLINGS = 4
 
 
 def open_round(state: RunState) -> None:
-    """Draw the witnesses and give out the units of the next round."""
+    """Draw the witnesses and give out the units of the next round, as far as they are not given out yet."""
     config = state.config
     healthy = state.healthy()
     number = state.last + 1
+    given = _still_given(state) or _give_out(state, number)
+    drawn = _draw_witnesses(state.seed, len(healthy), config.witness_nodes)
+    state.round = Round(
+        number=number,
+        step=state.step + 1,
+        base=max(0, number - 1 - config.overlap),
+        since=given.since,
+        opened=state.now,
+        seed=state.seed,
+        roster=tuple(member.author for member in healthy),
+        witnesses=tuple(healthy[index].author for index in drawn),
+        assigned=given.assigned,
+        awaited=set(given.assigned),
+    )
+    _enter(state, Phase.ROUND_TRAIN, state.train_offsets, config.max_round_train_time)
+
+
+def _give_out(state: RunState, number: int) -> Given:
+    """Divide the units of a round among the healthy, in proportion to their speeds: those that were lost first."""
+    config = state.config
+    healthy = state.healthy()
     sequences = batch_size(
         state.tokens,
         start=config.global_batch_size_start,
@@ -52,19 +73,26 @@ def open_round(state: RunState) -> None:
     for member in healthy:
         if not given.units[member.author]:
             member.speed = member.speed.rested()
-    drawn = _draw_witnesses(state.seed, len(healthy), config.witness_nodes)
-    state.round = Round(
-        number=number,
-        step=state.step + 1,
-        base=max(0, number - 1 - config.overlap),
-        opened=state.now,
-        seed=state.seed,
-        roster=tuple(member.author for member in healthy),
-        witnesses=tuple(healthy[index].author for index in drawn),
-        assigned={author: units for author, units in given.units.items() if units},
+    return Given(number, state.now, {author: units for author, units in given.units.items() if units})
+
+
+def _still_given(state: RunState) -> Given | None:
+    """What was given out ahead to those who are still healthy. The units of others go back."""
+    ahead, state.ahead = state.ahead, None
+    if ahead is None:
+        return None
+    kept = {author: units for author, units in ahead.assigned.items() if _healthy(state, author)}
+    state.returned.extend(
+        sorted(unit for author, units in ahead.assigned.items() if author not in kept for unit in units)
     )
-    state.round.awaited = set(state.round.assigned)
-    _enter(state, Phase.ROUND_TRAIN, state.train_offsets, config.max_round_train_time)
+    return Given(ahead.number, ahead.since, kept) if kept else None
+
+
+def take_back(state: RunState) -> None:
+    """No round comes next: what was given out ahead goes back."""
+    if state.ahead is not None:
+        state.returned.extend(sorted(unit for units in state.ahead.assigned.values() for unit in units))
+        state.ahead = None
 
 
 @lru_cache(maxsize=64)
@@ -83,11 +111,10 @@ def commit(state: RunState, author: bytes, body: Committed) -> str:
     why = _fault(state, round, member, body)
     if why:
         return why
-    member.misses = 0
     round.committed.add(author)
     round.commits.append(Commit(author, body, state.now, member.own, member.own_round))
     member.own, member.own_round = body.own, body.round
-    _measure(state, member, len(body.units), round.opened)
+    _measure(state, member, len(body.units), round.since)
     round.awaited.discard(author)
     if not round.awaited:
         close_training(state)
@@ -116,31 +143,36 @@ def _late(state: RunState, member: Member, body: Committed) -> str:
     """Who comes late is alive, and its speed is known: it will be given less."""
     closed = state.closed.get(body.round)
     if closed is not None:
-        opened = closed.opened
+        since = closed.since
     elif state.round is not None and state.round.number == body.round:
-        opened = state.round.opened
+        since = state.round.since
     else:
         return f"round {body.round} is not open"
     if member.health is Health.HEALTHY:
         member.misses = 0
         member.late += 1
-        _measure(state, member, len(body.units), opened)
+        _measure(state, member, len(body.units), since)
     return f"round {body.round} takes no more commitments"
 
 
-def _measure(state: RunState, member: Member, units: int, opened: int) -> None:
-    member.speed = member.speed.measured(units, state.now - opened)
-    state.train_offsets.append(state.now - opened)
+def _measure(state: RunState, member: Member, units: int, since: int) -> None:
+    member.speed = member.speed.measured(units, state.now - since)
+    state.train_offsets.append(state.now - since)
 
 
 def close_training(state: RunState) -> None:
-    """Take no more commitments; the witnesses' turn. A round without any ends here."""
+    """Take no more commitments; the witnesses' turn. A round without any ends here.
+
+    With overlap members train the next round meanwhile, whose model they have already.
+    """
     round = state.round
     assert round is not None
     round.trained_at = state.now
     if round.commits:
         round.awaited = {author for author in round.witnesses if _healthy(state, author)}
         _enter(state, Phase.ROUND_WITNESS, state.witness_offsets, state.config.round_witness_time)
+        if state.config.overlap:
+            state.ahead = _give_out(state, round.number + 1)
     else:
         close_round(state)
 
@@ -164,7 +196,6 @@ def attest(state: RunState, author: bytes, body: Attested) -> str:
     if not beacon.check(member.beacon, body.reveal):
         return "its reveal does not open its beacon"
     member.beacon, member.revealed = body.reveal, member.revealed + 1
-    member.misses = 0
     round.attested[author] = held
     round.reveals[author] = body.reveal
     state.witness_offsets.append(state.now - round.trained_at)
@@ -178,9 +209,8 @@ def tick(state: RunState) -> None:
     """End what has lasted long enough, and what waits for nobody who could still come."""
     round = state.round
     assert round is not None
-    lasted = state.now - state.entered
-    late = lasted >= round.longest or not any(_healthy(state, author) for author in round.awaited)
-    early = lasted >= round.waits
+    late = state.now - state.entered >= round.longest or not any(_healthy(state, author) for author in round.awaited)
+    early = state.now - (round.since if state.phase is Phase.ROUND_TRAIN else state.entered) >= round.waits
     if state.phase is Phase.ROUND_TRAIN and (late or (early and _half_is_done(round))):
         close_training(state)
     elif state.phase is Phase.ROUND_WITNESS and (late or (early and len(_accepted(round)) == len(round.commits))):
@@ -213,6 +243,7 @@ def close_round(state: RunState) -> None:
         step=round.step,
         base=round.base,
         seed=state.seed,
+        since=round.since,
         opened=round.opened,
         closed=state.now,
         roster=round.roster,
@@ -249,13 +280,17 @@ def _account(state: RunState, closed: Closed) -> None:
 
 
 def _count_misses(state: RunState, round: Round) -> None:
-    """Who was asked for something and was not heard of at all has missed the round."""
-    asked = set(round.witnesses if round.commits else ()) | set(round.assigned)
+    """Who owed something and did not give it has missed the round: a witness its attestation, another its commitment.
+
+    A witness that keeps its attestation back keeps a reveal back: that must cost something (see `beacon`).
+    """
+    witnesses = set(round.witnesses if round.commits else ())
     for author in round.roster:
         member = state.members[author]
-        if author not in asked or author in round.committed or author in round.attested:
+        owed, given = (witnesses, round.attested) if author in witnesses else (round.assigned, round.committed)
+        if author not in owed:
             continue
-        member.misses += 1
+        member.misses = 0 if author in given else member.misses + 1
         if member.misses >= state.config.max_misses and member.health is Health.HEALTHY:
             member.health = Health.DROPPED
 

@@ -44,8 +44,9 @@ class Referee:
                 if unit in self._done:
                     raise Violation(f"unit {unit} was applied twice, the second time in round {number}")
                 self._done.add(unit)
+        given = [each.assigned for each in (state.round, state.ahead) if each is not None]
         outstanding = set(state.returned) | {
-            unit for units in (state.round.assigned.values() if state.round else ()) for unit in units
+            unit for assigned in given for units in assigned.values() for unit in units
         }
         known = len(self._done) + len(outstanding)
         if known != state.next_unit:

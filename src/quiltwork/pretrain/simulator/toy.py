@@ -79,7 +79,7 @@ class ToyTrainer:
     def keep(self, round: int) -> tuple[Kept, bytes]:
         """Make a checkpoint."""
         blob = blob_of("checkpoint", round, self.models[round])
-        return Kept(hash_of(blob), 100 * self.size), blob
+        return Kept(hash_of(blob), len(blob), 100 * self.size), blob
 
     def disclose(self, disclose: Disclose) -> tuple[Disclosed, bytes]:
         """Make a disclosure."""
