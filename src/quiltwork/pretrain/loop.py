@@ -1,0 +1,396 @@
+"""A member as a process: the node's effects carried out on a real log, a real network and a real trainer.
+
+Training, applying and auditing share one thread, since they share the cores; checking what arrives, speaking and fetching go
+on beside it. What fails is reported to the node, which decides anew; what nobody can mend ends the member with its reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from quiltwork.audit import Kind
+from quiltwork.blobs import BlobStore, FolderBlobs
+from quiltwork.blobs.exchange import Exchange
+from quiltwork.errors import UserError
+from quiltwork.log import Entry
+from quiltwork.pretrain import checkpoint
+from quiltwork.pretrain.beacon import Onion
+from quiltwork.pretrain.duties import Holdings
+from quiltwork.pretrain.effects import (
+    Apply,
+    Audit,
+    Disclose,
+    Effect,
+    Fetch,
+    Forget,
+    Keep,
+    Load,
+    Result,
+    Say,
+    Train,
+)
+from quiltwork.pretrain.entries import Joined, Left, Ticked
+from quiltwork.pretrain.facts import Health, RunState
+from quiltwork.pretrain.node import Node
+from quiltwork.pretrain.trainer import Trainer, data_fingerprint
+from quiltwork.pretrain.voice import Refused, Voice
+
+REVEALS = 1 << 16
+"""Rounds for which one secret lasts; then the member joins anew."""
+
+TICK_S = 0.5
+"""As Psyche's: how often a member says the time, where there is no server that does."""
+
+FETCH_S = 600.0
+"""How long one blob may take. What nobody wants any more is broken off earlier."""
+
+PIECES_AT_ONCE = 4
+"""Of a checkpoint."""
+
+UNREAD_ENTRIES = 10_000
+"""Entries read ahead of the node, which folds 20,000 a second."""
+
+GOODBYE_S = 5.0
+"""How long a member that leaves tries to say so."""
+
+
+class Shelf:
+    """The blobs of a member, which notes what is new on it: that is published."""
+
+    def __init__(self, store: BlobStore) -> None:
+        self._store = store
+        self.fresh: list[str] = []
+
+    def put(self, data: bytes) -> str:
+        """See BlobStore."""
+        id = self._store.put(data)
+        self.fresh.append(id)
+        return id
+
+    def get(self, id: str) -> bytes:
+        """See BlobStore."""
+        return self._store.get(id)
+
+    def has(self, id: str) -> bool:
+        """See BlobStore."""
+        return self._store.has(id)
+
+
+@dataclass(frozen=True)
+class Home:
+    """A member's folder: blobs, optimizer states, half-fetched blobs, the secret of its reveals."""
+
+    path: Path
+
+    @property
+    def blobs(self) -> FolderBlobs:
+        """What it holds for itself and others."""
+        return FolderBlobs(self.path / "blobs")
+
+    def onion(self, *, new: bool = False) -> Onion:
+        """Its chain of secrets, made at the first call."""
+        place = self.path / "beacon.key"
+        if new or not place.exists():
+            self.path.mkdir(parents=True, exist_ok=True)
+            place.touch(mode=0o600)
+            place.write_bytes(secrets.token_bytes(32))
+        return Onion(place.read_bytes(), REVEALS)
+
+
+class Member:
+    """Takes part in the run that `voice` speaks in, with `trainer`, until it is over, `leave` is called, or it is ejected.
+
+    `relay` is where all can fetch what members publish, beside the members themselves; `publish` puts blobs there. `watch` is
+    called with the state after every batch of entries.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        voice: Voice,
+        exchange: Exchange,
+        trainer: Trainer,
+        shelf: Shelf,
+        *,
+        name: str = "",
+        version: str = "",
+        relay: str = "",
+        publish: Callable[[bytes], object] | None = None,
+        watch: Callable[[RunState], None] = lambda state: None,
+    ) -> None:
+        self.home, self.voice, self.exchange, self.trainer, self.shelf = home, voice, exchange, trainer, shelf
+        self.relay, self.publish, self.watch = relay, publish, watch
+        self._said = (name, version)
+        onion = home.onion()
+        holdings = Holdings(self._joining(onion), onion, states=trainer.known_states())
+        self.node = Node(voice.author, holdings)
+        self.trouble = ""
+        """What went wrong last, for who looks."""
+        self._tasks: dict[Hashable, tuple[Effect, asyncio.Task[None]]] = {}
+        self._compute = ThreadPoolExecutor(1, thread_name_prefix="compute")
+        self._speak = ThreadPoolExecutor(1, thread_name_prefix="speak")
+        self._check = ThreadPoolExecutor(1, thread_name_prefix="check")
+        self._publishing = ThreadPoolExecutor(2, thread_name_prefix="publish")
+        self._leaving = asyncio.Event()
+        self._failure: BaseException | None = None
+
+    def _joining(self, onion: Onion) -> Joined:
+        name, version = self._said
+        kind = self.trainer.kind
+        return Joined(
+            beacon=onion.anchor,
+            addresses=self.exchange.addresses,
+            name=name,
+            data=data_fingerprint(self.trainer),
+            dtype=kind.dtype,
+            device=kind.device,
+            version=version,
+        )
+
+    def leave(self) -> None:
+        """Go, in good order. May be called from a signal handler of the event loop."""
+        self._leaving.set()
+
+    @property
+    def ejected(self) -> bool:
+        """Whether the run does not want this member any more."""
+        member = self.node.state.members.get(self.node.author)
+        return member is not None and member.health is Health.EJECTED
+
+    # --- the run ------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> str:
+        """Take part. Returns why it ended: "finished", "ejected" or "left". Raises what nobody can mend."""
+        entries = _Entries(self.voice, asyncio.get_running_loop())
+        waiting = asyncio.create_task(self._leaving.wait())
+        ticking = asyncio.create_task(self._tick())
+        try:
+            while True:
+                arriving = asyncio.create_task(entries.next())
+                done, _ = await asyncio.wait((arriving, waiting), return_when=asyncio.FIRST_COMPLETED)
+                if arriving not in done:
+                    arriving.cancel()
+                    return await self._goodbye()
+                for entry in arriving.result():
+                    self.node.hear(entry)
+                self._renew_onion()
+                self.watch(self.node.state)
+                if self._failure is not None:
+                    raise self._failure
+                if self.ejected:
+                    return "ejected"
+                if self.node.finished:
+                    return "finished"
+                if entries.caught_up:
+                    self._go_on()
+        finally:
+            entries.close()
+            for task in (waiting, ticking, *(task for _, task in self._tasks.values())):
+                task.cancel()
+            await asyncio.gather(waiting, ticking, *(t for _, t in self._tasks.values()), return_exceptions=True)
+            for pool in (self._compute, self._speak, self._check, self._publishing):
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _goodbye(self) -> str:
+        with suppress(UserError, TimeoutError):
+            async with asyncio.timeout(GOODBYE_S):
+                await self._in(self._speak, lambda: self.voice.say(Left("asked to")))
+        return "left"
+
+    async def _tick(self) -> None:
+        """Say the time, in a run that has no server to do it. A member that is not in is not asked for it."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            state = self.node.state
+            if state.created is not None and state.config.clock == "members" and self.node.author in state.members:
+                with suppress(UserError):  # the next tick says it, too
+                    await self._in(self._speak, lambda: self.voice.say(Ticked(time.time_ns())))
+
+    def _renew_onion(self) -> None:
+        member = self.node.state.members.get(self.node.author)
+        if member is not None and member.revealed >= REVEALS - 1:
+            onion = self.home.onion(new=True)
+            self.node.mine.onion, self.node.mine.joining = onion, self._joining(onion)
+
+    def _go_on(self) -> None:
+        for effect in self.node.effects():
+            self._tasks[effect.key] = (effect, asyncio.create_task(self._carry_out(effect)))
+        for effect, task in list(self._tasks.values()):
+            if isinstance(effect, Fetch) and not self.node.is_wanted(effect):
+                task.cancel()
+
+    async def _carry_out(self, effect: Effect) -> None:
+        try:
+            result = await self._result(effect)
+        except asyncio.CancelledError:
+            raise
+        except Refused as error:
+            self.trouble = str(error)
+            self.node.done(effect)  # said again only if it is wanted still, and not at once
+        except UserError as error:
+            self.trouble = str(error)
+            self.node.failed(effect, str(error))
+        except BaseException as error:
+            self._failure = error  # a defect: the member must not go on as if nothing were
+            self.leave()
+            raise
+        else:
+            self.node.done(effect, result)
+        finally:
+            if self._tasks.get(effect.key, (None,))[0] is effect:
+                del self._tasks[effect.key]
+        self._go_on()
+
+    # --- effects --------------------------------------------------------------------------------------------------------
+
+    async def _result(self, effect: Effect) -> Result:
+        match effect:
+            case Say():
+                body = effect.body
+                await self._in(self._speak, lambda: self.voice.say(body))
+                return None
+            case Fetch():
+                return await self._fetch(effect)
+            case Load():
+                return await self._load(effect)
+            case Train():
+                return await self._published(lambda: self.trainer.train(effect))
+            case Apply():
+                return await self._in(self._compute, lambda: self.trainer.apply(effect))
+            case Keep():
+                return await self._published(lambda: self.trainer.keep(effect.round))
+            case Disclose():
+                return await self._published(lambda: self.trainer.disclose(effect))
+            case Audit():
+                said = self.node.state.members[effect.member].said
+                kind = Kind(dtype=said.dtype, device=said.device)
+                return await self._in(self._compute, lambda: self.trainer.audit(effect, kind))
+            case Forget():
+                return await self._in(self._compute, lambda: self._forget(effect))
+
+    async def _in(self, pool: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(pool, work)
+
+    async def _published(self, work: Callable[[], Result]) -> Result:
+        """Do something that puts blobs on the shelf, and let others have these."""
+
+        def do() -> tuple[Result, list[str]]:
+            self.shelf.fresh = []
+            return work(), self.shelf.fresh
+
+        result, fresh = await asyncio.get_running_loop().run_in_executor(self._compute, do)
+        if self.publish is not None:
+            publish = self.publish
+            loop = asyncio.get_running_loop()
+            await asyncio.gather(
+                *(
+                    loop.run_in_executor(self._publishing, lambda blob: publish(self.shelf.get(blob)), id)
+                    for id in fresh
+                )
+            )
+        return result
+
+    async def _fetch(self, effect: Fetch) -> str:
+        data = await self._get(effect.blob, effect.size, effect.holders)
+        why = await asyncio.get_running_loop().run_in_executor(
+            self._check, lambda: self.trainer.check(data, effect.purpose)
+        )
+        return str(why)
+
+    async def _get(self, blob: bytes, size: int, holders: tuple[bytes, ...]) -> bytes:
+        members = self.node.state.members
+        addresses = [address for author in holders if author in members for address in members[author].said.addresses]
+        if self.relay:
+            addresses.append(self.relay)
+        fetched = await self.exchange.fetch(blob.hex(), size, addresses, deadline_s=FETCH_S)
+        return fetched.data
+
+    async def _load(self, effect: Load) -> Result:
+        if effect.checkpoint is not None:
+            body = effect.checkpoint
+            manifest = checkpoint.read_manifest(await self._get(body.manifest, body.manifest_size, effect.holders))
+            self.trainer.expect(manifest)
+            at_once = asyncio.Semaphore(PIECES_AT_ONCE)
+
+            async def piece(id: str, size: int) -> None:
+                async with at_once:
+                    await self._get(bytes.fromhex(id), size, effect.holders)
+
+            await asyncio.gather(*(piece(id, size) for id, size in manifest.pieces()))
+        return await self._in(self._compute, lambda: self.trainer.load(effect, self.shelf.get))
+
+    def _forget(self, effect: Forget) -> None:
+        pending = {result.own for _, result in self.node.mine.trained.values()}
+        self.trainer.forget(effect.models, effect.states | pending)
+
+
+class _Entries:
+    """The log's entries, read by a thread of its own and handed over in batches."""
+
+    def __init__(self, voice: Voice, loop: asyncio.AbstractEventLoop) -> None:
+        self.caught_up = False
+        """Whether all that was there at the beginning has been handed over."""
+        self._voice, self._loop = voice, loop
+        self._entries: deque[Entry] = deque()
+        self._there = asyncio.Event()
+        self._room = threading.Event()
+        self._room.set()
+        self._stop = threading.Event()
+        self._error: BaseException | None = None
+        self._first_read = False
+        self._thread = threading.Thread(target=self._read, name="log", daemon=True)
+        self._thread.start()
+
+    async def next(self) -> list[Entry]:
+        """Give what is new, when something is. Raises what reading raised."""
+        await self._there.wait()
+        self._there.clear()
+        complete = self._first_read
+        batch = []
+        while self._entries:
+            batch.append(self._entries.popleft())
+        self._room.set()
+        self.caught_up = complete
+        if self._error is not None:
+            raise self._error
+        return batch
+
+    def close(self) -> None:
+        """Read no more."""
+        self._stop.set()
+        self._room.set()
+
+    def _read(self) -> None:
+        try:
+            count = 0
+            for entry in self._voice.read():
+                self._hand_over(entry)
+                count += 1
+            self._first_read = True
+            self._wake()
+            for entry in self._voice.follow(count, self._stop.is_set):
+                self._hand_over(entry)
+                self._wake()
+        except BaseException as error:  # noqa: BLE001  (a thread has nobody above it: the loop raises it)
+            self._error = error
+            self._wake()
+
+    def _hand_over(self, entry: Entry) -> None:
+        if len(self._entries) >= UNREAD_ENTRIES:
+            self._wake()
+            self._room.clear()
+            self._room.wait()
+        self._entries.append(entry)
+
+    def _wake(self) -> None:
+        with suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._there.set)
