@@ -10,11 +10,11 @@ from typing import Any
 
 from quiltwork.errors import UserError
 from quiltwork.evolve.budget import parse_budget
-from quiltwork.evolve.report.text import plain
 from quiltwork.evolve.views import NotThere, Watch, archive, lineage, program, steps, summary
 from quiltwork.models.catalogue import CATALOGUE, path_of
 from quiltwork.models.settings import own_models, resolve_models
 from quiltwork.run import Run
+from quiltwork.text.strangers import plain
 
 MOST_PROBLEMS = 300
 DEEPEST = 3

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from quiltwork.evolve.report import render, write_report
 from quiltwork.evolve.report.data import Artifact
 from quiltwork.evolve.report.page import MANY, MOST_ARTIFACT_BYTES, lineage, quilt
-from quiltwork.evolve.report.text import plain
+from quiltwork.text.strangers import plain
 from tests.evolve.report.samples import EMPTY, run
 
 VOID = {"meta", "img", "br", "input", "link", "hr", "base"}
@@ -208,8 +208,3 @@ def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         write_report(replace(EMPTY, digest=None), path)  # type: ignore[arg-type]
     assert path.read_text("utf-8") == before
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_plain_text_marks_what_it_cuts_and_what_cannot_be_seen() -> None:
-    assert plain("a\r\nb\tc\x00\x1b\u202e\ud800") == "a\nb\tc␀␛\ufffd?"
-    assert plain("x" * 12, 10) == "x" * 10 + "\n[2 more letters are left out]"

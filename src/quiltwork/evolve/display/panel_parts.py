@@ -13,20 +13,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from quiltwork.evolve.display.braille import braille_steps
 from quiltwork.evolve.display.gap import GapScale
 from quiltwork.evolve.display.snapshot import AskedView, Snapshot
-from quiltwork.evolve.display.wording import (
-    aligned,
-    amount,
-    duration,
-    number,
-    one_line,
-    rate,
-    reason,
-    say_standing,
-    standing,
-)
+from quiltwork.evolve.display.wording import reason, say_standing, standing
+from quiltwork.text.braille import braille_steps
+from quiltwork.text.numbers import aligned, amount, duration, number, rate
+from quiltwork.text.strangers import one_line
 
 WIDE = 100
 """Columns from which there is room for two things side by side."""

@@ -9,9 +9,9 @@ import numpy as np
 from markupsafe import Markup
 
 from quiltwork.evolve.display.gap import GapScale
-from quiltwork.evolve.display.wording import number
 from quiltwork.evolve.report.data import ArchiveView, Axis, EliteView, IslandMap
 from quiltwork.evolve.report.svg import framed, percent, stretched, tag
+from quiltwork.text.numbers import number
 
 SHADES = 8
 """Shades of a map, pale for the worst value shown to full for the best; the style sheet has their colours."""

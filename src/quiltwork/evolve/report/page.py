@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from quiltwork.evolve.display.snapshot import Snapshot
-from quiltwork.evolve.display.wording import aligned, amount, duration, number, reason, say_standing, small, standing
+from quiltwork.evolve.display.wording import reason, say_standing, standing
 from quiltwork.evolve.report.data import Artifact, ProgramView, ReportData
 from quiltwork.evolve.report.diffs import DiffLine, changed, diff
 from quiltwork.evolve.report.maps import archive_maps
 from quiltwork.evolve.report.svg import Dot, best_curve, shares_over_time, tag
-from quiltwork.evolve.report.text import plain
+from quiltwork.text.numbers import aligned, amount, duration, number, small
+from quiltwork.text.strangers import plain
 
 if TYPE_CHECKING:
     from jinja2 import Environment

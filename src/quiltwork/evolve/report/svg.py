@@ -13,8 +13,8 @@ from markupsafe import Markup, escape
 
 from quiltwork.evolve.display.gap import GapScale
 from quiltwork.evolve.display.snapshot import CurvePoint, KnownView
-from quiltwork.evolve.display.wording import amount, number, small
-from quiltwork.evolve.report.text import plain
+from quiltwork.text.numbers import amount, number, small
+from quiltwork.text.strangers import plain
 
 HEIGHT = 260
 """Pixels of a chart's plot."""

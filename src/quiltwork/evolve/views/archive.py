@@ -10,8 +10,8 @@ import numpy as np
 
 from quiltwork.evolve.report.collect import archive_view
 from quiltwork.evolve.report.maps import MOST_MARKS, voronoi_cells
-from quiltwork.evolve.report.text import plain
 from quiltwork.evolve.views.watch import NotThere, Watch, whole_number
+from quiltwork.text.strangers import plain
 
 
 def maps(watch: Watch, words: Mapping[str, str]) -> dict[str, Any]:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from quiltwork.evolve.display.wording import small, standing
+from quiltwork.evolve.display.wording import standing
 from quiltwork.evolve.member import Member
 from quiltwork.evolve.views.steps import first_metric, row
 from quiltwork.evolve.views.watch import NotThere, Watch, whole_number
+from quiltwork.text.numbers import small
 
 MOST_GENERATIONS = 120
 """Generations of the line that are drawn, the newest and the program that the run began with."""

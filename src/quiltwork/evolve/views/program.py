@@ -13,10 +13,10 @@ from quiltwork.evolve.member import Member
 from quiltwork.evolve.program import Program
 from quiltwork.evolve.report.diffs import changed, diff
 from quiltwork.evolve.report.page import PICTURES
-from quiltwork.evolve.report.text import plain
 from quiltwork.evolve.views.steps import row
 from quiltwork.evolve.views.watch import NotThere, Watch, whole_number
 from quiltwork.models.base import decode_reply, decode_request
+from quiltwork.text.strangers import plain
 
 DETAIL_LETTERS = 8_000
 MOST_METRICS = 60

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from quiltwork.evolve.member import Member
-from quiltwork.evolve.report.text import plain
 from quiltwork.evolve.views.watch import Watch, whole_number
+from quiltwork.text.strangers import plain
 
 PAGE = 50
 """Rows of a page, and of the newest steps that a change brings."""

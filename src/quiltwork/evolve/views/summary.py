@@ -9,11 +9,11 @@ import msgspec
 from quiltwork.evolve.display.gap import GapScale
 from quiltwork.evolve.display.snapshot import Snapshot
 from quiltwork.evolve.display.wording import reason, say_standing, standing
-from quiltwork.evolve.report.text import plain
 from quiltwork.evolve.state import State
 from quiltwork.evolve.views.steps import PAGE, row
 from quiltwork.evolve.views.watch import Watch
 from quiltwork.keys import short
+from quiltwork.text.strangers import plain
 
 SPARKS = 48
 """Points of the small curve in a list."""

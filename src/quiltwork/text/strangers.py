@@ -1,4 +1,4 @@
-"""Text that programs and evaluators wrote, made fit for a page: no letter that HTML forbids, bounded."""
+"""What others wrote, made fit for a terminal or a page: nothing that acts, nothing that hides, bounded."""
 
 from __future__ import annotations
 
@@ -19,3 +19,10 @@ def plain(text: str, limit: int = MOST_LETTERS) -> str:
     if len(text) > limit:
         text = f"{text[:limit]}\n[{len(text) - limit:,} more letters are left out]"
     return text.replace("\r\n", "\n").translate(_SEEN).encode("utf-8", "replace").decode("utf-8")
+
+
+def one_line(text: str, limit: int = 400) -> str:
+    """Make a text fit for one line of a terminal: no escapes, no line ends, no direction marks, bounded."""
+    seen = " ".join(text[: 4 * limit].split())
+    clean = "".join(letter if letter.isprintable() else "\N{MIDDLE DOT}" for letter in seen)
+    return clean if len(clean) <= limit else clean[: limit - 1] + "\N{HORIZONTAL ELLIPSIS}"

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quiltwork.evolve.display.braille import braille_steps
+from quiltwork.text.braille import braille_steps
 
 
 def test_a_rising_step_is_drawn_from_below_to_above() -> None:
