@@ -6,8 +6,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,9 @@ import pytest
 from quiltwork.cli.main import main
 from quiltwork.cli.text import cut, data, moment, printable, size
 from quiltwork.log import Head, decode
-from quiltwork.run import Run
+from quiltwork.log.http import HttpLog, LogRefused
+from quiltwork.log.open import open_log
+from quiltwork.run import Run, RunLocked
 from tests.log.speech import ALICE, MALLORY, Noted, Said, relay, speaker
 from tests.log.test_explain import Claimed
 
@@ -269,6 +271,115 @@ def test_a_statement_that_is_not_heard_is_explained_as_that(ended: Ended, spoken
     assert "broken at entry 2: the statement is not heard" in error
 
 
+# Copies
+
+
+def test_a_log_is_copied_and_its_copy_verifies_with_the_same_head(ended: Ended, run: Path, tmp_path: Path) -> None:
+    head = json.loads(ended("log", "verify", run, "--json")[1])["head"]
+    copy = tmp_path / "copy.db"
+    code, output, _ = ended("log", "copy", run, copy)
+    assert code == 0
+    assert "4 entries copied, 0 were there" in output
+    assert output.endswith(f"head {head}\n")
+    assert ended("log", "verify", copy, "--expect", head)[0] == 0
+    assert ended("log", "show", copy)[1] == ended("log", "show", run)[1]
+    assert ended("log", "tail", copy, "-n", "1")[1] == ended("log", "tail", run, "-n", "1")[1]
+    assert json.loads(ended("log", "copy", run, copy, "--json")[1]) == {"copied": 0, "head": head}
+
+
+def test_a_copy_into_another_log_is_refused_with_the_entry(
+    ended: Ended, run: Path, spoken: Path, tmp_path: Path
+) -> None:
+    ended("log", "copy", spoken, tmp_path / "copy.db")
+    code, _, error = ended("log", "copy", run, tmp_path / "copy.db")
+    assert code == 2
+    assert "its entry 0 is not that of the source" in error
+
+
+def test_a_copy_into_a_run_waits_for_nobody_who_drives_it(ended: Ended, run: Path, spoken: Path) -> None:
+    with Run.open(spoken, drive=True, identity=ALICE):
+        code, _, error = ended("log", "copy", run, spoken)
+    assert code == 2
+    assert "is being driven by" in error
+    code, _, error = ended("log", "copy", run, "no-such-run")
+    assert code == 2
+    assert "There is no run no-such-run" in error
+
+
+# Servers
+
+
+@contextmanager
+def served(*words: object) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """`quiltwork log serve`, and the addresses that it prints, without what they are for."""
+    command = [sys.executable, "-m", "quiltwork.cli.main", "log", "serve", *map(str, words), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        addresses = []
+        while "Ctrl-C ends it" not in (line := process.stdout.readline()):
+            assert line, process.stderr and process.stderr.read()
+            addresses.append(line.split()[1])
+        try:
+            yield process, addresses
+        finally:
+            process.kill()
+
+
+def test_a_served_log_is_read_spoken_to_and_copied(ended: Ended, run: Path, tmp_path: Path) -> None:
+    with served(run, "--token", "read,speak", "--token", "read") as (process, (speaking, reading)):
+        assert len(ended("log", "show", reading)[1].splitlines()) == 4
+        with closing(open_log(speaking)) as log:
+            assert isinstance(log, HttpLog)
+            assert log.submit(speaker(log, MALLORY).say(Said("hello"))).refused == ()
+            follower = log.follow(4)
+            assert next(follower).seq == 4
+            with closing(open_log(reading)) as other, pytest.raises(LogRefused, match="right to speak"):
+                other.submit(speaker(log, MALLORY, 2).say(Said("hello")))  # type: ignore[attr-defined]
+            assert ended("log", "copy", reading, tmp_path / "copy.db")[0] == 0
+            with pytest.raises(RunLocked):
+                Run.open(run, drive=True, identity=ALICE)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    assert f"1 signed by {MALLORY.author.hex()}" in ended("log", "verify", tmp_path / "copy.db")[1]
+    code, _, error = ended("log", "show", reading)
+    assert code == 2
+    assert "cannot be reached" in error
+
+
+def test_a_log_that_is_served_for_reading_may_be_driven_meanwhile(run: Path) -> None:
+    with served(run) as (_, (address,)), closing(open_log(address)) as log:
+        follower = log.follow(4)
+        with Run.open(run, drive=True, identity=ALICE) as driver:
+            driver.writer.append(Said("news"))
+        assert decode(next(follower)) == Said("news")
+        with pytest.raises(LogRefused, match="right to write"):
+            log.append((), log.head())
+
+
+def test_tokens_that_are_kept_outlive_the_server(run: Path, tmp_path: Path, ended: Ended) -> None:
+    file = tmp_path / "tokens"
+    with served(run, "--tokens", file, "--token", "read") as (_, (first,)):
+        pass
+    assert file.stat().st_mode & 0o777 == 0o600
+    with served(run, "--tokens", file) as (_, (second,)):
+        assert first.partition("#")[2] == second.partition("#")[2]
+    code, _, error = ended("log", "serve", run, "--tokens", file, "--token", "speak")
+    assert code == 2
+    assert "has tokens already" in error
+    file.write_text("read\n")
+    assert "line 1: it must hold rights and a token" in ended("log", "serve", run, "--tokens", file)[2]
+    file.chmod(0o644)
+    assert "chmod 600" in ended("log", "serve", run, "--tokens", file)[2]
+
+
+def test_what_cannot_be_served_is_said_clearly(ended: Ended, run: Path) -> None:
+    assert "write some of read,speak,write" in ended("log", "serve", run, "--token", "all")[2]
+    assert "Choose another address" in ended("log", "serve", run, "--host", "no.such.host.invalid")[2]
+    assert "There is no run" in ended("log", "serve", "nothing")[2]
+
+
 def test_a_run_that_is_not_there_is_said_clearly(ended: Ended, tmp_path: Path) -> None:
     for words in (("log", "show"), ("log", "verify"), ("log", "tail"), ("explain",)):
         code, _, error = ended(*words, tmp_path / "none", *(["0"] if words == ("explain",) else []))
@@ -277,7 +388,17 @@ def test_a_run_that_is_not_there_is_said_clearly(ended: Ended, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "words", [("runs",), ("log", "show"), ("log", "verify"), ("log", "tail"), ("explain",), ("log",)]
+    "words",
+    [
+        ("runs",),
+        ("log", "show"),
+        ("log", "verify"),
+        ("log", "tail"),
+        ("log", "copy"),
+        ("log", "serve"),
+        ("explain",),
+        ("log",),
+    ],
 )
 def test_every_command_has_help_with_an_example(ended: Ended, words: tuple[str, ...]) -> None:
     code, output, _ = ended(*words, "--help")

@@ -28,7 +28,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from quiltwork.errors import UserError
 from quiltwork.log.entry import MAX_INTEGER, Entry
@@ -118,16 +118,28 @@ class _Stop(Exception):
 
 
 class _Events(EventSourceResponse):
-    """A stream that ends without a word when its reader stops taking what is sent. `ended` is called then."""
+    """A stream that ends in good order when the server ends, and without a word when its reader takes no more.
+
+    `ended` is called either way.
+    """
 
     def __init__(self, events: AsyncIterator[ServerSentEvent], ended: Callable[[], None]) -> None:
         super().__init__(events, ping=PING_S, send_timeout=SEND_PATIENCE_S, sep="\n")
         self._ended = ended
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        over = False
+
+        async def watched(message: Message) -> None:
+            nonlocal over
+            over = message["type"] == "http.response.body" and not message.get("more_body", False)
+            await send(message)
+
         try:
             with suppress(SendTimeoutError):
-                await super().__call__(scope, receive, send)
+                await super().__call__(scope, receive, watched)
+                if not over:  # it was cut off, since the server ends
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._ended()
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hmac
+import os
 import secrets
-from collections.abc import Collection, Mapping
+import stat
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import NamedTuple
 
 from blake3 import blake3
@@ -66,6 +69,35 @@ def usable(secret: str) -> bool:
 def new_token() -> str:
     """Make a secret that nobody can guess: 192 bits."""
     return secrets.token_urlsafe(24)
+
+
+def kept_tokens(path: Path, new: Sequence[frozenset[Right]]) -> dict[str, frozenset[Right]]:
+    """Read a file of tokens, or make it (mode 0600) with a new token for each of these sets of rights.
+
+    Each line holds rights and a token, such as "read,speak TOKEN". Raises UserError, which repeats no token.
+    """
+    try:
+        if path.exists():
+            return _read(path)
+        made = {new_token(): rights for rights in new}
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.writelines(f"{','.join(sorted(rights))} {token}\n" for token, rights in made.items())
+    except OSError as error:
+        raise UserError(f"Cannot use the file of tokens {path}: {error.strerror}.") from error
+    return made
+
+
+def _read(path: Path) -> dict[str, frozenset[Right]]:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        raise UserError(f"Others may read the tokens in {path} (mode {mode:04o}). Close it: chmod 600 {path}")
+    found: dict[str, frozenset[Right]] = {}
+    for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
+        words = line.split()
+        if len(words) != 2:
+            raise UserError(f"{path}, line {number}: it must hold rights and a token, such as: read,speak TOKEN")
+        found[words[1]] = parse_rights(words[0])
+    return found
 
 
 def parse_rights(text: str) -> frozenset[Right]:
