@@ -17,7 +17,7 @@ TENSORS = st.tuples(
 
 
 @given(tensors=TENSORS)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_tensors_come_back_bit_by_bit(tensors):
     payload = encode_dense(Kind.ADAMW, tensors)
     assert len(payload) == dense_bytes(SHAPES) == HEADER.size + 4 * 11
@@ -27,7 +27,7 @@ def test_tensors_come_back_bit_by_bit(tensors):
 
 
 @given(body=st.binary(min_size=44, max_size=44))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_any_body_is_refused_or_canonical(body):
     payload = HEADER.pack(1, Kind.ADAMW, HEADER.size + 44) + body
     try:

@@ -44,7 +44,7 @@ def same(a: list[Sparse], b: list[Sparse]) -> bool:
 
 @pytest.mark.parametrize("name", CODECS)
 @given(seed=st.integers(0, 2**32))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_what_is_encoded_comes_back_bit_by_bit(name, seed):
     codec, tensors = CODECS[name], draw(name, seed)
     payload = codec.encode(LAYOUT, tensors)
@@ -60,7 +60,7 @@ def test_eight_of_4096_take_11_and_a_half_bits_a_value_in_all():
 
 @pytest.mark.parametrize("name", CODECS)
 @given(seed=st.integers(0, 20), place=st.integers(0, 10**6))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_a_flipped_bit_is_refused_or_is_another_update_with_that_encoding(name, seed, place):
     codec, tensors = CODECS[name], draw(name, seed)
     payload = bytearray(codec.encode(LAYOUT, tensors))
@@ -78,7 +78,7 @@ def test_a_flipped_bit_is_refused_or_is_another_update_with_that_encoding(name, 
 @given(body=st.binary(min_size=1, max_size=200))
 @example(body=b"\xff")
 @example(body=b"\0")
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_random_bytes_in_a_true_frame_are_refused_or_canonical(name, body):
     codec = CODECS[name]
     size = codec.size(LAYOUT)
@@ -91,7 +91,7 @@ def test_random_bytes_in_a_true_frame_are_refused_or_canonical(name, body):
 
 
 @given(payload=st.binary(max_size=200))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_random_bytes_are_refused(payload):
     with pytest.raises(Malformed):
         CODECS["signs"].decode(LAYOUT, payload)

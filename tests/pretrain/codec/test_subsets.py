@@ -34,7 +34,7 @@ def test_every_subset_has_one_rank_and_every_rank_one_subset(width, kept):
 
 
 @given(seed=st.integers(0, 2**32), width=st.integers(1, 4_096), share=st.floats(0, 1), rows=st.integers(0, 40))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_ranks_follow_the_formula_and_lead_back(seed, width, share, rows):
     kept = 1 + int(share * min(width - 1, 70))
     coder = Subsets(width, kept)
@@ -60,7 +60,7 @@ def test_the_first_the_last_and_their_neighbours_lead_back(width, kept):
 
 
 @given(value=st.integers(0, 2**81 - 1))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_a_number_is_a_rank_or_refused(value):
     coder = subsets(4_096, 8)
     bits = np.array([[value >> i & 1 for i in range(coder.bits)]], dtype=np.uint8)

@@ -12,7 +12,7 @@ SIDES = st.integers(1, 24)
 
 
 @given(side=st.integers(1, 3_000), chunk=st.integers(1, 100))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_a_block_is_the_largest_divisor_that_is_allowed(side, chunk):
     found = block_side(side, chunk)
     assert side % found == 0
@@ -27,7 +27,7 @@ def test_the_basis_is_orthonormal(n):
 
 
 @given(height=SIDES, width=SIDES, chunk=st.integers(1, 16), seed=st.integers(0, 100))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_a_matrix_is_transformed_block_by_block_as_scipy_does(height, width, chunk, seed):
     tensor = torch.randn(height, width, generator=torch.Generator().manual_seed(seed))
     chunks = Chunks(tensor.shape, chunk)
@@ -40,7 +40,7 @@ def test_a_matrix_is_transformed_block_by_block_as_scipy_does(height, width, chu
 
 
 @given(shape=st.lists(st.integers(1, 9), max_size=4), chunk=st.integers(1, 9), seed=st.integers(0, 100))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_the_inverse_gives_back_tensors_of_any_number_of_dimensions(shape, chunk, seed):
     tensor = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
     chunks = Chunks(tensor.shape, chunk)

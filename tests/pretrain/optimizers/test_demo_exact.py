@@ -29,14 +29,14 @@ UPDATES = updates_of(OPTIMIZER, SHAPE, 6, weights=[1, 2, 3, 1, 1, 4])
 
 
 @given(order=st.permutations(range(6)))
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 def test_any_order_of_updates_gives_the_same_bits(order):
     expected = root(OPTIMIZER.aggregate(SHAPE, {}, UPDATES, 0.01)[0])
     assert root(OPTIMIZER.aggregate(SHAPE, {}, [UPDATES[i] for i in order], 0.01)[0]) == expected
 
 
 @given(weights=st.lists(st.integers(1, 30), min_size=3, max_size=3), threads=st.sampled_from([1, 2, 5]))
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 def test_a_weight_is_that_many_votes_with_any_number_of_threads(weights, threads):
     """30 units of 3 members are beyond what fp32 counts, so both paths are met."""
     before = torch.get_num_threads()
@@ -49,7 +49,7 @@ def test_a_weight_is_that_many_votes_with_any_number_of_threads(weights, threads
 
 
 @given(seed=st.integers(0, 2**32), most=st.integers(1, 86), kept=st.integers(1, 12))
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 def test_fp32_and_whole_numbers_give_the_same_signs_as_python(seed, most, kept):
     random = torch.Generator().manual_seed(seed)
     chunks = Chunks(torch.Size((4, 12)), 6)

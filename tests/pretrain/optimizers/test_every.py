@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from quiltwork.errors import UserError
 from quiltwork.pretrain.codec.base import Malformed
 from quiltwork.pretrain.optimizers.base import root
 from tests.pretrain.optimizers.problems import KINDS, batch, bigram, letters, make, matrix, table, wavy
@@ -38,7 +39,7 @@ def test_four_members_learn_together(kind):
     optimizer, parameters = make(kind, weight_decay=0.0, **DIALS.get(kind, {})), table()
     shared, owns, late = optimizer.begin(parameters), [optimizer.begin_own(parameters) for _ in range(4)], []
     lr, losses = RATES[kind], []
-    for number in range(40):
+    for number in range(25):
         batches = [[letters(8 * number + 2 * member), letters(8 * number + 2 * member + 1)] for member in range(4)]
         steps = [
             optimizer.local_step(parameters, shared, own, mine, bigram, lr, lr if number else 0.0)
@@ -50,7 +51,7 @@ def test_four_members_learn_together(kind):
             updates, late = late, updates
         parameters, shared = optimizer.aggregate(parameters, shared, updates, lr)
     assert losses[0] == pytest.approx(2.48, abs=0.1)
-    assert losses[-1] < 1.1
+    assert losses[-1] < 1.4
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -102,6 +103,19 @@ def test_a_local_step_without_a_batch_is_an_error(kind):
     with pytest.raises(ValueError, match="at least one batch"):
         optimizer.local_step(
             parameters, optimizer.begin(parameters), optimizer.begin_own(parameters), [], wavy, 0.1, 0.0
+        )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("number", "loss", "said"), [(float("nan"), 1.0, "gradient of w"), (1.0, float("inf"), "loss")]
+)
+def test_training_that_diverged_says_so_and_sends_nothing(kind, number, loss, said):
+    optimizer, parameters = make(kind), matrix()
+    shared, own = optimizer.begin(parameters), optimizer.begin_own(parameters)
+    with pytest.raises(UserError, match=said):
+        optimizer.local_step(
+            parameters, shared, own, [batch(1)], lambda p, data: ({"w": p["w"] * number}, loss), 0.1, 0.0
         )
 
 

@@ -9,7 +9,7 @@ from quiltwork.pretrain.optimizers.numbers import clipped, decayed, norm, steppe
 
 
 @given(st.lists(st.floats(-1e3, 1e3, width=32), max_size=70))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_the_sum_is_the_sum(values):
     assert float(total(torch.tensor(values, dtype=torch.float32))) == pytest.approx(math.fsum(values), abs=0.05)
 
@@ -45,7 +45,7 @@ def test_matrices_decay_and_vectors_do_not():
 
 
 @given(st.floats(-10, 10, width=32), st.floats(-10, 10, width=32), st.floats(1e-6, 1))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_a_step_is_rounded_after_the_product_and_after_the_difference(p, direction, lr):
     product = torch.tensor([direction]) * torch.tensor([lr], dtype=torch.float32)
     expected = torch.tensor([float(torch.tensor(p)) - float(product)]).to(torch.float32)  # float64: one rounding

@@ -63,7 +63,10 @@ class Optimizer(Protocol):
         lr: float,
         previous_lr: float,
     ) -> Step:
-        """Train on one batch per unit of work. `previous_lr` is the last round's (0 in the first), for lookahead."""
+        """Train on one batch per unit of work. `previous_lr` is the last round's (0 in the first), for lookahead.
+
+        Raises ValueError without a batch, UserError for a loss or a gradient that is not finite.
+        """
 
     def check(self, payload: bytes, parameters: Tensors) -> None:
         """Raise Malformed unless the payload is one that `local_step` could give for parameters of these shapes.

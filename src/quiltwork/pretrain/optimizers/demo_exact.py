@@ -9,8 +9,8 @@ parameter by 2 lr. Here members send signs, and everything up to the sign of the
 
 A block's votes are at most (sum of weights) * k in all, so no partial sum exceeds that times 126^2. Below 2^24 each of them is
 a whole number that fp32 holds exactly, and a product of matrices in fp32 is exact in whatever order it adds: that is so while
-(sum of weights) * k <= 1,056. Beyond, the same is done in 64-bit integers, on the CPU. Only signs
-are used, so the bases need no scale.
+(sum of weights) * k <= 1,056. Beyond, the same is done in 64-bit integers, on the CPU. Only signs are used, so the bases need
+no scale.
 """
 
 from __future__ import annotations

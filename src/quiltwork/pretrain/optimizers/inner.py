@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from quiltwork.pretrain.optimizers.adam import adam, begin_moments
 from quiltwork.pretrain.optimizers.base import Batch, Gradient, Tensors, group, joined, zeros
 from quiltwork.pretrain.optimizers.config import InnerSteps
+from quiltwork.pretrain.optimizers.gradients import sound_gradient
 from quiltwork.pretrain.optimizers.muon import muon
 from quiltwork.pretrain.optimizers.numbers import clipped, decayed, stepped
 
@@ -25,13 +26,13 @@ def inner_steps(
 ) -> tuple[Tensors, Tensors, float]:
     """Give how far the parameters went (before - after), the new state, and the mean loss.
 
-    Raises ValueError without a batch.
+    Raises ValueError without a batch, UserError for a loss or a gradient that is not finite.
     """
     if not batches:
         raise ValueError("a local step needs at least one batch")
     here, moments, momentum, losses = parameters, group(state, "adam"), group(state, "muon"), []
     for batch in batches:
-        gradients, loss = gradient(here, batch)
+        gradients, loss = sound_gradient(here, batch, gradient)
         matrices, rest = _apart(clipped(gradients, config.clip), config)
         direction, moments = adam(rest, moments, config)
         for name, g in matrices.items():
