@@ -18,3 +18,11 @@ def postgres() -> Iterator[PostgresServer]:
     yield server
     server.stop()
     shutil.rmtree(server.folder)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exchange may take a tenth of a second."""
+    monkeypatch.setattr("quiltwork.log.http.errand.ANSWER_S", 0.1)
+    monkeypatch.setattr("quiltwork.log.http.errand.SILENCE_S", 0.1)
+    monkeypatch.setattr("quiltwork.log.http.errand.SLOWEST_BYTES_PER_S", 1 << 30)

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
+import msgspec
 import uvicorn
 from starlette.types import ASGIApp
 
@@ -15,6 +17,7 @@ from quiltwork.log import Log, Sequencer
 from quiltwork.log.http import HttpLog, Limits, Right, Tokens
 from quiltwork.log.http.listen import listen
 from quiltwork.log.http.server import log_app
+from quiltwork.log.http.wire import Trouble
 
 TOKEN = "all-rights-and-all-wrongs"
 ALL = frozenset(Right)
@@ -71,3 +74,17 @@ def serving(
 def wait_until(truth: Callable[[], bool]) -> None:
     while not truth():
         threading.Event().wait(0.005)
+
+
+READER, WRITER, TALKER = "reads-and-nothing-else", "writes-and-nothing-else", "talks-and-nothing-else"
+RIGHTS = {TOKEN: frozenset(Right), READER: {Right.READ}, WRITER: {Right.WRITE}, TALKER: {Right.SPEAK}}
+
+
+def raw(served: Served, method: str, path: str, token: str = TOKEN, **more: object) -> httpx.Response:
+    headers = {"authorization": f"Bearer {token}", "quiltwork-log": "1", **more.pop("headers", {})}  # type: ignore[dict-item]
+    with httpx.Client(trust_env=False) as client:
+        return client.request(method, f"{served.url}/{path}", headers=headers, **more)  # type: ignore[arg-type]
+
+
+def trouble(response: httpx.Response) -> Trouble:
+    return msgspec.msgpack.decode(response.content, type=Trouble)

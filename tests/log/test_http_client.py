@@ -1,16 +1,12 @@
-"""What a client does when the other side is broken, slow, or means harm."""
+"""What a client does when what is sent is not what was asked for, has no end, or comes too slowly."""
 
 from __future__ import annotations
 
-import base64
 import gzip
-import logging
 import socket
 import threading
 import time
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
 
 import msgspec
 import pytest
@@ -18,116 +14,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quiltwork.errors import UserError
-from quiltwork.log import EMPTY, Broken, Conflict, Entry, Head, LogCorrupt, LogUnavailable, MemoryLog, Writer
-from quiltwork.log.http import HttpLog, LogRefused, Right
-from quiltwork.log.http.channel import _proxy, is_loopback
+from quiltwork.log import EMPTY, Broken, Head, LogCorrupt, LogUnavailable
+from quiltwork.log.http import HttpLog, LogRefused
 from quiltwork.log.http.wire import Page, encode
 from tests.log.conformance import draft
-from tests.log.serving import TOKEN, serving
-from tests.log.speech import ALICE, MALLORY, Said, begun, say, speaker
-
-Script = Callable[[socket.socket], None]
-
-GOOD = b"HTTP/1.1 200 OK\r\nQuiltwork-Log: 1\r\n"
-SSE = GOOD + b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
-def answer(body: bytes, head: bytes = GOOD) -> bytes:
-    return head + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-
-
-def chunk(data: bytes) -> bytes:
-    return b"%x\r\n%s\r\n" % (len(data), data)
-
-
-def event(page: Page) -> bytes:
-    return chunk(b"data: " + base64.b64encode(encode(page)) + b"\n\n")
-
-
-@contextmanager
-def hostile(*scripts: Script | bytes) -> Iterator[str]:
-    """A server that reads one request per connection and does what its script says: the last, for all that come later."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    connections: list[socket.socket] = []
-    ended = threading.Event()
-
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            script = scripts[min(len(connections), len(scripts) - 1)]
-            connections.append(connection)
-            threading.Thread(target=play, args=(connection, script), daemon=True).start()
-
-    def play(connection: socket.socket, script: Script | bytes) -> None:
-        with suppress(OSError), connection:
-            seen = b""
-            while b"\r\n\r\n" not in seen:
-                piece = connection.recv(65_536)
-                if not piece:
-                    return
-                seen += piece
-            if isinstance(script, bytes):
-                connection.sendall(script)
-                connection.shutdown(socket.SHUT_WR)
-                while connection.recv(65_536):
-                    pass
-            else:
-                script(connection)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        ended.set()
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        for connection in connections:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-        thread.join()
-
-
-def endlessly(piece: bytes, pause_s: float = 0.0) -> Script:
-    def script(connection: socket.socket) -> None:
-        while True:
-            connection.sendall(piece)
-            time.sleep(pause_s)
-
-    return script
-
-
-def first(head: bytes, then: Script) -> Script:
-    def script(connection: socket.socket) -> None:
-        connection.sendall(head)
-        then(connection)
-
-    return script
-
-
-def silence(connection: socket.socket) -> None:
-    while connection.recv(1_000):
-        pass
-
-
-def entries(count: int = 3) -> tuple[Entry, ...]:
-    return draft(*[str(number) for number in range(count)])
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An exchange may take a tenth of a second."""
-    monkeypatch.setattr("quiltwork.log.http.errand.ANSWER_S", 0.1)
-    monkeypatch.setattr("quiltwork.log.http.errand.SILENCE_S", 0.1)
-    monkeypatch.setattr("quiltwork.log.http.errand.SLOWEST_BYTES_PER_S", 1 << 30)
-
-
-def impatient(url: str) -> HttpLog:
-    return HttpLog(url, TOKEN, patience_s=0.0)
-
+from tests.log.hostile import (
+    GOOD,
+    SSE,
+    Script,
+    answer,
+    chunk,
+    endlessly,
+    entries,
+    first,
+    hostile,
+    impatient,
+    silence,
+)
+from tests.log.serving import TOKEN
+from tests.log.speech import MALLORY, Said, begun, say, speaker
 
 # What is sent is not what was asked for
 
@@ -303,217 +208,6 @@ def test_what_stands_before_a_server_is_waited_for() -> None:
         assert HttpLog(url, TOKEN).head() == Head(1, bytes(32))
         with pytest.raises(LogUnavailable, match="status 502"), hostile(bad) as other:
             impatient(other).head()
-
-
-# Followers
-
-
-@pytest.mark.parametrize(
-    ("stream", "error", "why"),
-    [
-        (chunk(b"data: !!!\n\n"), LogCorrupt, "no base64"),
-        (chunk(b"data: AAAA\n\n"), LogCorrupt, "something else"),
-        (event(Page(entries()[1:], 3)), Broken, "entry 0: its seq is 1"),
-        (event(Page(entries()[:1], 3)) + event(Page(entries()[:1], 3)), Broken, "entry 1: its seq is 0"),
-        (event(Page(entries()[:1], 3)) + event(Page(say(begun(owner=MALLORY), "x"), 3)), Broken, "its prev is not"),  # type: ignore[arg-type]
-        (
-            chunk(b"event: trouble\ndata: " + base64.b64encode(encode({"code": "corrupt", "why": "w"})) + b"\n\n"),
-            LogCorrupt,
-            "w",
-        ),
-    ],
-    ids=["text", "other", "gap", "again", "forged", "trouble"],
-)
-def test_a_stream_that_is_no_log_is_told_apart(stream: bytes, error: type[UserError], why: str) -> None:
-    with hostile(SSE + stream) as url, pytest.raises(error, match=why):
-        list(impatient(url).follow())
-
-
-@pytest.mark.parametrize("piece", [b"x" * 65_536, b"data: " + b"x" * 65_536 + b"\n"], ids=["line", "event"])
-def test_an_endless_event_is_cut_off(piece: bytes) -> None:
-    with hostile(first(SSE, endlessly(chunk(piece)))) as url, pytest.raises(LogCorrupt, match="sends without an end"):
-        next(impatient(url).follow())
-
-
-@pytest.mark.usefixtures("quick")
-def test_a_stream_that_falls_silent_is_left() -> None:
-    with hostile(first(SSE + event(Page(entries(), 3)), silence)) as url:
-        follower = impatient(url).follow()
-        assert [next(follower).seq for _ in range(3)] == [0, 1, 2]
-        with pytest.raises(LogUnavailable, match="cannot be reached, or hung up"):
-            next(follower)
-
-
-def test_a_stream_of_nothing_but_noise_can_be_left() -> None:
-    scripts = [first(SSE, endlessly(chunk(b": noise\n"))), answer(encode(Page((), 0)))]
-    with hostile(*scripts) as url:
-        began = time.monotonic()
-        assert list(HttpLog(url, TOKEN).follow(poll_s=0.01, stop=lambda: time.monotonic() > began + 0.1)) == []
-
-
-@pytest.mark.parametrize("script", [silence, first(SSE, silence), b""], ids=["no answer", "no event", "hangs up"])
-def test_a_follower_stops_when_it_is_told_whatever_the_server_does(script: Script | bytes) -> None:
-    told = threading.Event()
-    with hostile(script) as url:
-        client = HttpLog(url, TOKEN, patience_s=0.5)
-        thread = threading.Timer(0.1, told.set)
-        thread.start()
-        with pytest.raises(LogUnavailable):  # since what is there cannot be read to the end
-            list(client.follow(poll_s=0.01, stop=lambda: told.is_set() and client.close() is None))
-        thread.join()
-
-
-def test_a_follower_that_was_cut_off_goes_on_without_a_gap_or_a_repetition() -> None:
-    wanted = entries(5)
-    scripts = [
-        SSE + event(Page(wanted[:2], 2)),
-        SSE + event(Page(wanted[2:3], 3)) + event(Page(wanted[3:], 5))[:50],
-        first(SSE + event(Page(wanted[3:], 5)), silence),
-    ]
-    with hostile(*scripts) as url:
-        follower = HttpLog(url, TOKEN).follow()
-        assert [next(follower) for _ in range(5)] == list(wanted)
-
-
-# Appends whose answer is lost
-
-
-def test_an_append_whose_answer_is_lost_is_looked_for_and_not_sent_again() -> None:
-    class Once(MemoryLog):
-        appends = 0
-
-        def append(self, entries: object, expect: Head) -> Head:
-            self.appends += 1
-            head = super().append(entries, expect)  # type: ignore[arg-type]
-            raise LogUnavailable(f"lost at {head}")
-
-    log = Once()
-    with serving(log) as served:
-        written = Writer(served.client(), ALICE).append(Said("one"), Said("two"))
-    assert list(log.read()) == list(written)
-    assert log.appends == 1
-
-
-def test_an_append_that_did_not_arrive_is_sent_again_and_another_writer_is_a_conflict() -> None:
-    class Deaf(MemoryLog):
-        deaf = 2
-
-        def append(self, entries: object, expect: Head) -> Head:
-            if self.deaf:
-                self.deaf -= 1
-                if rival and not self.deaf:
-                    super().append(draft("rival"), EMPTY)
-                raise LogUnavailable("lost")
-            return super().append(entries, expect)  # type: ignore[arg-type]
-
-    for rival in (False, True):
-        log = Deaf()
-        with serving(log) as served:
-            if rival:
-                with pytest.raises(Conflict):
-                    served.client().append(draft("one", "two"), EMPTY)
-                assert log.head().length == 1
-            else:
-                served.client().append(draft("one", "two"), EMPTY)
-                assert log.head().length == 2
-
-
-def test_a_log_that_was_closed_says_so() -> None:
-    with serving(begun()) as served:
-        log = served.client()
-        follower = log.follow(poll_s=0.01)
-        next(follower)
-        log.close()
-        for use in (log.head, lambda: next(follower), lambda: next(log.follow()), lambda: log.append((), EMPTY)):
-            with pytest.raises(LogUnavailable, match="was closed here"):
-                use()
-
-
-# Secrets
-
-
-def test_httpcore_logs_nothing_of_what_is_sent(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    with serving(begun()) as served:
-        served.client().append((), served.client().head())
-        next(served.client().follow())
-    assert "send_request_headers" in caplog.text
-    assert TOKEN not in caplog.text
-
-
-def test_no_token_is_ever_shown(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    caplog.set_level(logging.INFO, "httpcore")  # whose debugging shows what servers say, and these repeat the token
-    shown: list[str] = []
-
-    def note(act: Callable[[], object]) -> None:
-        with pytest.raises(UserError) as error:
-            act()
-        shown.append("".join(traceback.format_exception(error.value)))
-
-    for reply in (
-        b"",
-        b"HTTP/1.1 200 " + TOKEN.encode() + b"\x00\r\n\r\n",
-        answer(TOKEN.encode()),
-        answer(TOKEN.encode(), b"HTTP/1.1 401 No\r\n"),
-        answer(b"", GOOD.replace(b": 1", b": " + TOKEN.encode())),
-        answer(encode({"code": "new", "why": f"no {TOKEN} here"}), b"HTTP/1.1 400 No\r\nQuiltwork-Log: 1\r\n"),
-        SSE + chunk(b"data: " + TOKEN.encode() + b"\n\n"),
-    ):
-        with hostile(reply) as url:
-            log = impatient(url)
-            shown += [repr(log), str(log), repr(log._channel), repr(vars(log))]
-            note(log.head)
-            note(lambda log=log: log.append(entries(), EMPTY))
-            note(lambda log=log: next(log.follow()))
-    with serving(begun(), {"another-token-altogether": {Right.READ}}) as served:
-        note(served.client().head)
-    note(lambda: HttpLog("http://127.0.0.1:1", TOKEN + " é").head())
-    note(lambda: HttpLog(f"http://user:{TOKEN}@127.0.0.1:1", "x").head())
-    note(lambda: HttpLog(f"http://127.0.0.1:1/#{TOKEN}", "x").head())
-    note(lambda: HttpLog(f"nonsense:{TOKEN}", "x").head())
-    assert not [text for text in (*shown, caplog.text) if TOKEN in text]
-
-
-LONG_LABEL = "http://" + "x" * 70 + ".y"
-
-
-@pytest.mark.parametrize(
-    "url",
-    ["", "nonsense", "ftp://x", "http://", "http://h:0", "http://h:99999", "http://h:x", "http://h?q=1", LONG_LABEL],
-)
-def test_what_is_no_address_is_told_apart(url: str) -> None:
-    with pytest.raises(UserError, match="This is not the address of a log"):
-        HttpLog(url, TOKEN)
-
-
-def test_this_machine_is_reached_without_the_proxies_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY"):
-        monkeypatch.setenv(name, "http://user:word@127.0.0.1:9")
-    monkeypatch.delenv("no_proxy", raising=False)
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    with serving(begun()) as served:
-        assert served.client().head().length == 1
-    assert _proxy("http", "127.0.0.1") is _proxy("http", "localhost") is _proxy("https", "::1") is None
-    proxy = _proxy("https", "log.example.org")
-    assert proxy is not None
-    assert (proxy.url.host, proxy.url.port, proxy.auth) == (b"127.0.0.1", 9, (b"user", b"word"))
-    monkeypatch.setenv("no_proxy", "example.org")
-    assert _proxy("https", "log.example.org") is None
-    assert all(is_loopback(host) for host in ("127.8.8.8", "::1", "localhost"))
-    assert not any(is_loopback(host) for host in ("example.org", "10.0.0.1", ""))
-
-
-def test_another_machine_is_reached_through_the_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    def proxy(connection: socket.socket) -> None:
-        connection.sendall(answer(encode([1, bytes(32)])))
-        silence(connection)
-
-    with hostile(proxy) as url:
-        monkeypatch.setenv("http_proxy", url)
-        monkeypatch.delenv("no_proxy", raising=False)
-        monkeypatch.delenv("NO_PROXY", raising=False)
-        assert HttpLog("http://log.invalid", TOKEN).head() == Head(1, bytes(32))
 
 
 # For every answer
