@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 from quiltwork.log import EMPTY, Broken, Entry, Head, Log, LogUnavailable, MemoryLog, SqliteLog, verify
 from quiltwork.log.copy import Copied, Diverged, copy
 from quiltwork.log.postgres import PostgresLog
+from quiltwork.log.solana import Rule, SolanaLog
 from tests.log.postgres_server import PostgresServer
 from tests.log.serving import serving
+from tests.log.solana.conftest import PACE, PAYER, RICH, ask
+from tests.log.solana.rpc import cluster
 from tests.log.speech import ALICE, MALLORY, Said, begun, relay, say, speaker
 
 New = Callable[[], Log]
@@ -61,6 +64,19 @@ def test_a_log_moves_from_any_backend_to_any_other_with_its_proof(
     assert copy(ours, theirs).copied == 0
     say(ours, "more")
     assert copy(ours, theirs) == Copied(ours.head(), 1)
+
+
+def test_a_log_moves_to_solana_and_back_with_its_proof(new: Callable[[str], Log]) -> None:
+    ours, back = new("sqlite"), new("memory")
+    say(ours, "begin", "x" * 3_000)
+    relay(ours, *speaker(ours).say(Said("one"), Said("two")))
+    with cluster() as made:
+        ask(made, "requestAirdrop", PAYER.address, RICH)
+        with closing(SolanaLog(made.url_of("a"), Rule("copy"), payer=PAYER, pace=PACE)) as theirs:
+            assert copy(ours, theirs, batch_entries=2) == Copied(ours.head(), 4)
+            assert copy(ours, theirs).copied == 0
+            assert copy(theirs, back) == Copied(ours.head(), 4)
+    assert verify(back) == verify(ours)
 
 
 class Cut(MemoryLog):

@@ -1,19 +1,22 @@
 from __future__ import annotations
 
+import json
 import traceback
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from solders.keypair import Keypair
 
 from quiltwork.errors import UserError
 from quiltwork.log import LogUnavailable, SqliteLog
 from quiltwork.log.http import HttpLog
 from quiltwork.log.open import is_address, open_log
 from quiltwork.log.postgres import PostgresLog
+from quiltwork.log.solana import Rule, SolanaLog
 from tests.log.postgres_server import PostgresServer
 from tests.log.serving import TOKEN, serving
-from tests.log.speech import begun, say
+from tests.log.speech import ALICE, begun, say
 
 SECRET = "a-word-that-nobody-may-see"
 
@@ -71,6 +74,32 @@ def test_a_log_in_postgres_is_opened_by_its_name(postgres: PostgresServer) -> No
         assert log.head().length == 1
     with pytest.raises(UserError, match="say which by its name"):
         open_log(postgres.url)
+
+
+def test_a_log_on_solana_is_opened_by_its_rule(tmp_path: Path) -> None:
+    keypair = tmp_path / "payer.json"
+    keypair.write_text(json.dumps(list(bytes(Keypair.from_seed(b"p" * 32)))))
+    keypair.chmod(0o600)
+    key = ALICE.author.hex()
+    address = f"solana+http://127.0.0.1:1#my%20log?since=7&author={key}&commitment=finalized"
+    for more, write in (("", False), (f"&payer={keypair}&cache={tmp_path / 'final.db'}", True)):
+        with closing(open_log(address + more, write=write)) as log:
+            assert isinstance(log, SolanaLog)
+            assert log.rule == Rule("my log", 7, authors=(ALICE.author,))
+    with closing(open_log("solana+https://127.0.0.1:1#all?unsigned=1")) as log:
+        assert isinstance(log, SolanaLog)
+        assert log.rule == Rule("all", signed=False)
+    with pytest.raises(UserError, match="name the keypair file of who pays"):
+        open_log(address, write=True)
+    with pytest.raises(UserError, match="has no sincce: it can be author, cache, commitment, payer, since, unsigned"):
+        open_log("solana+http://127.0.0.1:1#x?sincce=4")
+    for wrong in ("since=x", "author=xyz"):
+        with pytest.raises(UserError, match="since is a slot's number, and author a public key"):
+            open_log(f"solana+http://127.0.0.1:1#x?{wrong}")
+    with pytest.raises(UserError, match="commitment"):
+        open_log("solana+http://127.0.0.1:1#x?commitment=hoped")
+    with pytest.raises(UserError, match="cannot name a log on Solana"):
+        open_log("solana+http://127.0.0.1:1")
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def copy(
 ) -> None:
     """Copy a log to where another backend keeps it, and verify the copy. Begun again, it goes on where it was cut off.
 
-    Addresses are http://HOST:PORT/#TOKEN and postgres://USER@HOST/DATABASE#NAME.
+    Addresses are http://HOST:PORT/#TOKEN, postgres://USER@HOST/DATABASE#NAME and solana+https://NODE#NAME?payer=FILE.
 
     Example: quiltwork log copy runs/demo postgres://me@localhost/logs#demo
     """
