@@ -45,6 +45,7 @@ def whole_numbers():
     model = nn.Module()
     model.count = nn.Parameter(torch.zeros(3, dtype=torch.int64), requires_grad=False)
     return model
+def frozen(): return nn.Embedding(16, 16).requires_grad_(False)
 def running(): return nn.Sequential(nn.Embedding(16, 16), nn.BatchNorm1d(16))
 """
 
@@ -97,13 +98,14 @@ def test_a_model_from_a_package_is_built() -> None:
 @pytest.mark.parametrize(
     ("model", "options", "message"),
     [
-        ("FILE:missing", {}, r"no function missing in it; it has build_model, empty, nothing"),
+        ("FILE:missing", {}, r"no function missing in it; it has build_model, empty, frozen, nothing"),
         ("/nowhere/mine.py", {}, "cannot read /nowhere/mine.py: No such file"),
         ("no_such_package.models:gpt", {}, "no module named no_such_package. Install it here"),
         ("FILE", {"depth": 3}, r"model\.options do not fit build_model\(\).*depth"),
         ("FILE:nothing", {}, "returned NoneType, not a torch.nn.Module"),
         ("FILE:empty", {}, "without parameters"),
         ("FILE:whole_numbers", {}, r"count holds torch\.int64"),
+        ("FILE:frozen", {}, "parameter weight is frozen"),
         ("FILE:running", {}, r"1 \(BatchNorm1d\) keeps running statistics"),
     ],
 )

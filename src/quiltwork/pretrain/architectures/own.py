@@ -99,6 +99,10 @@ def _check(config: OwnConfig, module: object) -> nn.Module:
     for name, value in values.items():
         if not value.is_floating_point():
             raise OwnModelError(f"{called}: parameter {name} holds {value.dtype}; gradients need floating point")
+        if not value.requires_grad:
+            raise OwnModelError(
+                f"{called}: parameter {name} is frozen, and members train all of them; make it a buffer"
+            )
     for name, part in module.named_modules():
         if isinstance(part, _NormBase) and part.track_running_stats:
             raise OwnModelError(
