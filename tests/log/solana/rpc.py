@@ -46,6 +46,8 @@ class Node:
     first_block: int = 0  # what came before was dropped
     page_rows: int = 1_000  # lists no more at once, whatever is asked
     hidden: set[str] = field(default_factory=set)  # signatures that its index does not have yet
+    unsure: set[str] = field(default_factory=set)  # signatures whose status it does not list
+    forgetful: bool = False  # knows the status of nothing unless asked to search
     asked: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -147,11 +149,11 @@ def get_signature_statuses(node: Node, params: list[Any]) -> Any:
     signatures, options = params
     if len(signatures) > 256:
         raise RpcError(-32602, "Too many inputs provided; max 256")
-    oldest = 0 if options.get("searchTransactionHistory") else node.slot - STATUSES_REMEMBERED
+    oldest = 0 if options.get("searchTransactionHistory") else max(1, node.slot - STATUSES_REMEMBERED)
 
     def status(signature: str) -> Any:
         row = node.chain.knows(signature)
-        if row is None or not oldest <= row.slot <= node.slot:
+        if row is None or not oldest <= row.slot <= node.slot or (node.forgetful and oldest):
             return None
         return {"slot": row.slot, "err": row.err, "confirmationStatus": _level(node, row)}
 
@@ -174,7 +176,7 @@ def get_signatures_for_address(node: Node, params: list[Any]) -> Any:
         if begun and row.signature not in node.hidden:
             memo = row.memo if node.lists_memos else None
             told = {"signature": row.signature, "slot": row.slot, "err": row.err, "memo": memo, "blockTime": None}
-            listed.append(told | {"confirmationStatus": _level(node, row)})
+            listed.append(told | {"confirmationStatus": None if row.signature in node.unsure else _level(node, row)})
         begun = begun or row.signature == options["before"]
     return listed
 

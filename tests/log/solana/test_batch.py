@@ -4,7 +4,7 @@ import zlib
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quiltwork.log import EMPTY, Entry, Head, MemoryLog
@@ -35,6 +35,7 @@ def plain(value: object) -> bytes:
     return PLAIN + msgspec.msgpack.encode(value)
 
 
+@settings(deadline=None)
 @given(st.lists(SAID, min_size=1, max_size=8), HEADS)
 def test_entries_come_back_as_they_were(said: list[tuple[int, bytes, str, bytes, bytes]], base: Head) -> None:
     entries = chained(said, base)
@@ -87,6 +88,7 @@ def test_what_is_no_batch_gives_no_entry(raw: bytes) -> None:
     assert unpack(raw, EMPTY) == ()
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_without_an_error(raw: bytes) -> None:
     assert unpack(raw, EMPTY) == ()

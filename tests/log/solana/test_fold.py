@@ -77,13 +77,13 @@ HISTORIES = st.lists(BATCHES | SINGLE.map(lambda part: [part]), max_size=20).map
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(HISTORIES)
 def test_no_order_loss_duplicate_or_forgery_gives_an_entry_that_nobody_wrote(history: list[Part]) -> None:
     assert folded(Fold(RULE), history) in ALLOWED
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.permutations(ONE_PARTS), st.lists(twisted(), max_size=20), st.randoms())
 def test_what_strangers_post_between_the_parts_of_a_batch_does_not_stop_it(
     parts: list[Part], strange: list[Part], dice: random.Random
@@ -94,7 +94,7 @@ def test_what_strangers_post_between_the_parts_of_a_batch_does_not_stop_it(
     assert folded(Fold(RULE), history) == list(ONE)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(HISTORIES, st.data())
 def test_readers_that_begin_at_different_times_agree(history: list[Part], data: st.DataObject) -> None:
     whole = Fold(RULE)
@@ -111,6 +111,7 @@ def test_readers_that_begin_at_different_times_agree(history: list[Part], data: 
     assert all(seen == entries and fold.head == whole.head for fold, seen in begun)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32))
 def test_a_batch_counts_whole_or_not_at_all_whoever_comes_between(seed: int) -> None:
     """Two writers' parts interleaved, each in any order: whoever is complete first wins, with all of its entries."""
@@ -223,6 +224,15 @@ def test_a_flood_of_one_part_batches_leaves_nothing_behind() -> None:
         assert fold.apply(spam) == ()
     assert fold.idle
     assert fold._bytes == 0
+
+
+def test_what_contradicts_a_proven_part_is_dropped_at_sight() -> None:
+    fold = Fold(RULE)
+    folded(fold, ONE_PARTS[:2])
+    before = fold._bytes
+    for index in range(3):
+        assert fold.apply(ONE_PARTS[index]._replace(payload=b"something else")) == ()
+    assert fold._bytes == before
 
 
 def test_a_part_is_held_until_it_is_of_no_use() -> None:

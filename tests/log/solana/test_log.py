@@ -204,12 +204,13 @@ def test_a_transaction_that_grew_too_old_is_signed_anew(own: Cluster, opened: Op
     assert log.head().length == 1
 
 
-def test_what_landed_before_it_grew_too_old_is_not_paid_for_twice(own: Cluster, opened: Open) -> None:
-    """A node that answers slowly can have forgotten the status of what is long on the chain."""
-    own.weather.delay = BLOCKHASH_LIVES - 10
+def test_what_landed_but_is_no_longer_remembered_is_not_paid_for_twice(own: Cluster, opened: Open) -> None:
+    """Nodes remember the status of the last 150 slots; who could not ask in time must have them search."""
+    own.node().forgetful = True
     log = opened(own)
     entries = Writer(log, ALICE).append(noted(1, 3_000))
     assert len(own.chain.rows) == log.estimate(entries).transactions
+    assert own.node().asked["getLatestBlockhash"] == 1
 
 
 def test_a_transaction_that_never_arrives_is_given_up_with_what_to_do(own: Cluster, opened: Open) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import base64
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quiltwork.log import EMPTY, Head
@@ -16,6 +16,7 @@ LOG = Rule("test").id
 BATCHES = st.binary(min_size=1, max_size=2_000)
 
 
+@settings(deadline=None)
 @given(BATCHES, st.integers(1, 300))
 def test_parts_are_read_from_their_memos_as_they_were(raw: bytes, payload: int) -> None:
     parts = split(raw, LOG, EMPTY, payload)
@@ -23,6 +24,7 @@ def test_parts_are_read_from_their_memos_as_they_were(raw: bytes, payload: int) 
     assert b"".join(part.payload for part in parts) == raw
 
 
+@settings(deadline=None)
 @given(BATCHES, st.integers(1, 300))
 def test_each_part_names_the_link_of_the_next_and_the_last_names_the_foot(raw: bytes, payload: int) -> None:
     parts = split(raw, LOG, EMPTY, payload)
@@ -39,6 +41,7 @@ def test_the_foot_is_another_for_another_log_head_or_number() -> None:
     assert len(feet) == 2 * 3 * 2
 
 
+@settings(deadline=None)
 @given(st.integers(80, 1_100))
 def test_a_memo_holds_as_much_as_is_said_and_not_a_byte_more(characters: int) -> None:
     payload = payload_bytes(characters)
@@ -51,6 +54,7 @@ def test_the_largest_batch_fits_whatever_is_paid() -> None:
     assert (MAX_BATCH_BYTES + 1) / smallest <= MAX_PARTS
 
 
+@settings(deadline=None)
 @given(st.text() | st.text(base64._b85alphabet.decode()).map(PREFIX.__add__))  # type: ignore[attr-defined]
 def test_any_text_is_read_without_an_error(text: str) -> None:
     part = parse(text)

@@ -78,6 +78,17 @@ def test_a_row_that_a_node_lists_late_takes_its_place_in_the_order(own: Cluster,
     assert reader.head().length == 2
 
 
+def test_a_row_of_which_a_node_does_not_say_that_it_is_final_is_not_overtaken(own: Cluster, opened: Open) -> None:
+    writer, reader = opened(own), opened(own, payer=None)
+    say(writer, "one")
+    say(writer, "two")
+    settle(writer)
+    own.node().unsure.add(own.chain.rows[0].signature)
+    assert [entry.seq for entry in reader.read()] == [0, 1]
+    own.node().unsure.clear()
+    assert [entry.seq for entry in reader.read()] == [0, 1]
+
+
 def test_a_lost_append_can_be_made_again_with_the_same_entries(own: Cluster, opened: Open) -> None:
     log = opened(own, pace=HURRIED)
     entries = say(MemoryLog(), "one", "two")

@@ -108,7 +108,7 @@ def transaction(*memos: bytes) -> VersionedTransaction:
 TEXT = st.text(max_size=40) | st.text("[]0123456789; x", max_size=20)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(TEXT.map(str.encode), max_size=3))
 def test_a_memo_is_the_same_from_a_list_and_from_the_transaction(memos: list[bytes]) -> None:
     """Nodes list the memos of a transaction as one text, which strangers may try to make ambiguous."""

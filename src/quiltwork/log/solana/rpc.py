@@ -32,8 +32,9 @@ AT_ONCE = 8
 MAX_REPLY_BYTES = 32 << 20
 """A page of 1,000 rows, each with a full memo of characters that JSON writes as six, has 7 MB."""
 
-TRANSIENT = frozenset({-32004, -32005, -32007, -32014, -32016, -32603})
-"""Block not there yet, node behind, slot skipped, status not there yet, context slot not reached, error inside the node."""
+TRANSIENT = frozenset({-32004, -32005, -32007, -32014, -32016, -32603, 429, -32429})
+"""Block not there yet, node behind, slot skipped, status not there yet, context slot not reached, error inside the node, and
+what some services say instead of HTTP's 429."""
 
 METHOD_NOT_FOUND = -32601
 

@@ -60,7 +60,7 @@ class Payer:
         need_solders()
         from solders.keypair import Keypair
 
-        path = Path(path)
+        path = Path(path).expanduser()
         try:
             mode = stat.S_IMODE(path.stat().st_mode)
             if mode & 0o077:
