@@ -11,7 +11,7 @@ Four members train on four sequences of 128 bytes each in a step; equal seeds gi
 all optimizers. Bytes are those of the encoded payload, per member and step; where members exchange every H steps, 1/H of it.
 
 A finished run is a row in benchmarks/results/pretrain_loss.json; an interrupted one goes on from its last 100 steps. Several
-processes may be started: each takes runs that no other has. A run takes 15 to 40 minutes of one core.
+processes may be started: each takes runs that no other has. A run takes 15 to 40 minutes of a core.
 """
 
 from __future__ import annotations
@@ -72,9 +72,10 @@ class Setting:
 
 
 SETTINGS = {
-    "adamw": Setting({"kind": "adamw"}, lr=4e-3, tried=(2e-3, 4e-3, 8e-3)),
+    "adamw": Setting({"kind": "adamw"}, lr=4e-3, tried=(2e-3, 3e-3, 4e-3, 8e-3)),
     "sparseloco": Setting({"kind": "sparseloco"}, lr=4e-3, inner_steps=5, tried=(2e-3, 4e-3, 8e-3)),
     "demo_exact": Setting({"kind": "demo_exact"}, lr=2e-3, tried=(1e-3, 2e-3, 4e-3)),
+    "adamw_three_quarters": Setting({"kind": "adamw"}, lr=3e-3, seeds=(1,)),
     "adamw_half": Setting({"kind": "adamw"}, lr=2e-3, seeds=(1,)),
     "demo": Setting({"kind": "demo"}, lr=2e-3, seeds=(1,)),
     "distro": Setting({"kind": "distro"}, lr=1e-3, late=True, tried=(1e-3, 2e-3), seeds=(1,)),
