@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from quiltwork.errors import UserError
+from quiltwork.keys import Identity
 from quiltwork.log import EMPTY, Broken, Conflict, Entry, Head, LogUnavailable, MemoryLog, Writer, verify
 from quiltwork.log.solana import BatchTooLarge, Fees, Pace, Payer, Rule, SolanaLog, courier
 from quiltwork.log.solana.parts import MAX_PARTS, PREFIX
@@ -272,6 +273,47 @@ def test_an_rpc_that_fails_in_the_middle_of_an_append_loses_nothing(own: Cluster
         stop.set()
         trouble.join()
     assert [*opened(own).read()] == [entry for entries in written for entry in entries]
+
+
+@pytest.mark.parametrize(("writers", "appends"), [(3, 3), pytest.param(6, 12, marks=pytest.mark.slow)])
+def test_machines_that_write_at_once_in_bad_weather_agree_on_what_was_said(
+    own: Cluster, opened: Open, writers: int, appends: int
+) -> None:
+    """What `append` returned for is there, whole and once; what met a conflict is not."""
+    own.weather.loss, own.weather.delay, own.weather.shuffled = 0.2, 3, True
+    logs = [opened(own, nodes=nodes) for nodes in ["ab", "ba", "a", "b", "ab", "ba"][:writers]]
+    said: list[Entry] = []
+    lost: list[Entry] = []
+
+    def insist(log: SolanaLog, number: int) -> None:
+        identity = Identity.from_seed(bytes([number]) * 32)
+        dice = random.Random(number)
+        for _ in range(appends):
+            size, done = dice.choice([10, 700, 3_000]), False
+            while not done:
+                head = log.head()
+                draft = MemoryLog()
+                draft._head = head
+                entries = Writer(draft, identity).append(noted(dice.randrange(2**32), size), Said("and"))
+                try:
+                    log.append(entries, head)
+                except Conflict:
+                    lost.extend(entries)
+                else:
+                    said.extend(entries)
+                    done = True
+
+    threads = [threading.Thread(target=insist, args=(log, number)) for number, log in enumerate(logs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    entries = list(opened(own, payer=None).read())
+    assert sorted(entries, key=lambda entry: entry.seq) == sorted(said, key=lambda entry: entry.seq)
+    assert len(entries) == writers * appends * 2
+    assert not {entry.hash for entry in lost} & {entry.hash for entry in entries}
+    assert all(list(log.read()) == entries for log in logs)
+    assert verify(opened(own)).count == len(entries)
 
 
 # Money
