@@ -1,30 +1,16 @@
 from __future__ import annotations
 
 import os
-import threading
 from pathlib import Path
 
 import pytest
-from blake3 import blake3
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from quiltwork.blobs import (
     BlobCorrupt,
-    BlobMissing,
-    BlobStore,
     BlobUnavailable,
     FolderBlobs,
-    MemoryBlobs,
     blob_id,
 )
-
-
-@pytest.fixture(params=["memory", "folder", "folder with fsync"])
-def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
-    if request.param == "memory":
-        return MemoryBlobs()
-    return FolderBlobs(tmp_path / "blobs", fsync="fsync" in request.param)
 
 
 @pytest.fixture
@@ -34,28 +20,6 @@ def folder(tmp_path: Path) -> FolderBlobs:
 
 def files(store: FolderBlobs) -> list[Path]:
     return [path for path in store.path.rglob("*") if path.is_file()]
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
-@given(st.binary())
-def test_any_bytes_come_back_by_their_hash(blobs: BlobStore, data: bytes) -> None:
-    id = blobs.put(data)
-    assert id == blob_id(data) == blake3(data).hexdigest()
-    assert blobs.has(id)
-    assert blobs.get(id) == data
-
-
-def test_what_was_never_put_is_missing(blobs: BlobStore) -> None:
-    assert not blobs.has(blob_id(b"nothing"))
-    with pytest.raises(BlobMissing, match="no blob"):
-        blobs.get(blob_id(b"nothing"))
-
-
-@pytest.mark.parametrize("id", ["", "..", "../../etc/passwd", "ab", "A" * 64, "0" * 63, "0" * 64 + "\n", "/" * 64])
-def test_what_is_no_id_is_missing_and_touches_no_file(blobs: BlobStore, id: str) -> None:
-    assert not blobs.has(id)
-    with pytest.raises(BlobMissing):
-        blobs.get(id)
 
 
 def test_blobs_lie_two_levels_deep_and_once(folder: FolderBlobs) -> None:
@@ -103,26 +67,6 @@ def test_a_place_that_cannot_be_written_to_is_said_clearly(tmp_path: Path) -> No
     (tmp_path / "file").touch()
     with pytest.raises(BlobUnavailable, match="Cannot write the blob"):
         FolderBlobs(tmp_path / "file").put(b"data")
-
-
-def test_many_who_put_the_same_blob_at_once_all_succeed(folder: FolderBlobs) -> None:
-    data = os.urandom(200_000)
-    ready = threading.Barrier(8)
-    ids: list[str] = []
-
-    def put() -> None:
-        ready.wait()
-        for _ in range(10):
-            ids.append(folder.put(data))
-            assert folder.get(ids[-1]) == data
-
-    threads = [threading.Thread(target=put) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert ids == [blob_id(data)] * 80
-    assert len(files(folder)) == 1
 
 
 def test_with_fsync_a_blob_is_on_the_disk_before_it_has_its_name(

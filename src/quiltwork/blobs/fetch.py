@@ -46,6 +46,10 @@ LONGEST_PAUSE_S = 5.0
 LOOK_S = 0.1
 """How often a connection with nothing to do looks for a chunk to take over."""
 
+TRUSTED_CHUNKS = 8
+"""What a holder may bring before any of it is proved; each chunk that is proved lets it bring one more. A liar wastes little
+more than this, however fast his line is."""
+
 _TOLD = {
     Status.MISSING: Fault.MISSING,
     Status.OTHER_SIZE: Fault.OTHER_SIZE,
@@ -60,6 +64,7 @@ class _Holder:
     def __init__(self, address: str) -> None:
         self.address = address
         self.bytes = self.wasted_bytes = self.connections = 0
+        self.proved = self.unproved = 0  # chunks
         self.faults: list[Fault] = []
         self.said = ""
         self.dropped = False
@@ -152,7 +157,7 @@ class Fetch:
         first = first_stripes(self._size, min(len(self._holders), HOLDERS_AT_ONCE))
         while not self.done:
             active = [holder for holder in self._holders if not holder.dropped][:HOLDERS_AT_ONCE]
-            if not active and not self._plan.proving:
+            if not active and not (self._plan.proving and self._plan.outline_known):
                 return
             for holder in active:
                 if holder.wanted is None:
@@ -200,7 +205,7 @@ class Fetch:
         self._plan.join(lane, time.monotonic())
         try:
             while not self.done and not holder.dropped:
-                await self._ask(link, lane)
+                await self._ask(link, lane, holder)
                 if not self._plan.under_way(lane):
                     await self._change(LOOK_S)
                     continue
@@ -221,8 +226,10 @@ class Fetch:
             self._changed.set()
         return True
 
-    async def _ask(self, link: Link, lane: int) -> None:
+    async def _ask(self, link: Link, lane: int, holder: _Holder) -> None:
         if not link.pipelines and self._plan.under_way(lane):
+            return
+        if holder.unproved > TRUSTED_CHUNKS + holder.proved:
             return
         indexes = self._plan.take(lane, time.monotonic())
         if indexes:
@@ -241,6 +248,7 @@ class Fetch:
         elif index == OUTLINE:
             self._take_outline(holder, body)
         else:
+            holder.unproved += 1
             self._arrivals.put_nowait((holder, index, body))
 
     def _take_outline(self, holder: _Holder, outline: bytes) -> None:
@@ -272,7 +280,9 @@ class Fetch:
                 batch.append(self._arrivals.get_nowait())
             truths = await asyncio.to_thread(self._prove_and_keep, [(index, data) for _, index, data in batch])
             for (holder, index, data), true in zip(batch, truths, strict=True):
+                holder.unproved -= 1
                 if true:
+                    holder.proved += 1
                     holder.bytes += len(data)
                     self._plan.prove(index)
                 else:

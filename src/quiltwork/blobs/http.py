@@ -257,5 +257,8 @@ def _number(text: str | None) -> int | None:
 
 def _said(answer: Any) -> str:
     """A stranger's words, short and printable."""
-    text = answer.read()[:300].decode("utf-8", "replace")
+    text = answer.read()[:300].decode("utf-8", "replace") or _MEANT.get(answer.status_code, "it says nothing more")
     return "".join(c if c.isprintable() else " " for c in text)
+
+
+_MEANT = {401: "the token is not known there", 403: "the token does not allow it"}  # the answer to HEAD has no words

@@ -209,8 +209,10 @@ class _Relay:
         self._buckets[caller.name] = bucket
         while len(self._buckets) > REMEMBERED_REMOTES:
             self._buckets.popitem(last=False)
-        wait_s = bucket.wait_s(max(size, REQUEST_COST), now)
+        cost = max(size, REQUEST_COST)
+        wait_s = bucket.wait_s(cost, now)
         if refuse and wait_s > LONGEST_WAIT_S:
+            bucket.give_back(cost)
             raise HTTPException(429, "You ask for more than your share.", headers={"retry-after": str(round(wait_s))})
         await asyncio.sleep(wait_s)
 

@@ -44,6 +44,10 @@ class Bucket:
         self._now = now
         return max(0.0, -self._left / self._per_s)
 
+    def give_back(self, cost: int) -> None:
+        """What was taken is not sent after all."""
+        self._left += cost
+
 
 class Serving:
     """A handler of streams (see `transport.Handler`) that gives what it is asked for, and nothing else.
