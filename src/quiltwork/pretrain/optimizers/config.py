@@ -52,7 +52,8 @@ class Compression(Config):
     """Of momentum into its largest DCT coefficients."""
 
     beta: Decay = Field(
-        default=0.95, description="memory of what was not sent, per step; 0.999 in the paper, for runs of 100,000 steps"
+        default=0.95,
+        description="memory of what was not sent, per step; 0.999 in the paper, for runs of 24,000 large steps",
     )
     chunk: int = Field(
         default=16,

@@ -11,11 +11,11 @@ import torch
 
 STEPS = 5
 COEFFICIENTS = 3.4445, -4.7750, 2.0315
-"""Of the odd polynomial a s + b s^3 + c s^5, which brings singular values from 0.01 to 1 near 1 in five steps (Jordan)."""
+"""Of the odd polynomial a s + b s^3 + c s^5: five steps bring every s from 0.002 to 1 to between 0.6 and 1.2 (Jordan)."""
 
 
 def orthogonal(matrix: torch.Tensor) -> torch.Tensor:
-    """Replace the singular values by numbers between 0.6 and 1.3: [..., height, width] -> the same."""
+    """Bring the singular values near 1, all but the smallest: [..., height, width] -> the same."""
     a, b, c = COEFFICIENTS
     tall = matrix.shape[-2] > matrix.shape[-1]
     x = matrix.transpose(-1, -2) if tall else matrix
