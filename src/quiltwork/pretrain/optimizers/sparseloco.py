@@ -27,7 +27,7 @@ from quiltwork.pretrain.optimizers.inner import begin_inner, inner_steps
 from quiltwork.pretrain.optimizers.numbers import stepped, weighted_mean
 
 REFINEMENTS = 3
-"""Of the two magnitudes (Lloyd, 1982). After three, normal and Laplace numbers have 1 to 3 % more squared error than after twenty."""
+"""Of the two magnitudes (Lloyd, 1982). After three, the squared error is 1 to 3 % above that after twenty."""
 
 
 def two_levels(values: torch.Tensor) -> torch.Tensor:
