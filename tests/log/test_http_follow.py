@@ -99,6 +99,20 @@ def test_a_follower_that_was_cut_off_goes_on_without_a_gap_or_a_repetition() -> 
         assert [next(follower) for _ in range(5)] == list(wanted)
 
 
+def test_more_followers_than_connections_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quiltwork.log.http.channel.MAX_CONNECTIONS", 2)
+    monkeypatch.setattr("quiltwork.log.http.channel.ANSWER_S", 0.05)
+    with serving(begun()) as served:
+        client = served.client(patience_s=0.1)
+        one, two = client.follow(), client.follow()
+        next(one)
+        next(two)
+        with pytest.raises(LogUnavailable, match="PoolTimeout"):
+            client.head()
+        one.close()  # type: ignore[attr-defined]
+        assert client.head().length == 1
+
+
 # Appends whose answer is lost
 
 

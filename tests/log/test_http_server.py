@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 import msgspec
@@ -10,10 +11,12 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
+from quiltwork.errors import UserError
 from quiltwork.log import (
     EMPTY,
     Broken,
     Conflict,
+    Entry,
     Head,
     LogUnavailable,
     MemoryLog,
@@ -213,6 +216,22 @@ def test_a_storage_that_fails_is_tried_again_and_its_place_is_not_told(caplog: p
         with pytest.raises(LogUnavailable, match="cannot use its log now") as unavailable:
             served.client(patience_s=0.2).head()
         assert "alice" not in str(unavailable.value)
+
+
+def test_a_log_that_refuses_in_its_own_way_is_no_crash() -> None:
+    class Choosy(MemoryLog):
+        def append(self, entries: Sequence[Entry], expect: Head) -> Head:
+            raise UserError("More than /home/alice can hold.")
+
+    with serving(Choosy()) as served, pytest.raises(LogRefused, match="does not take this") as refused:
+        served.client().append(draft("one"), EMPTY)
+    assert "alice" not in str(refused.value)
+
+
+def test_no_answer_is_kept_on_the_way() -> None:
+    with serving(begun()) as served:
+        for path in ("head", "entries", "entries?start=x"):
+            assert raw(served, "GET", path).headers["cache-control"] == "no-store"
 
 
 def test_the_offset_of_the_clocks_is_known() -> None:

@@ -11,7 +11,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -24,7 +24,7 @@ import quiltwork
 from quiltwork.errors import UserError
 from quiltwork.log.entry import MAX_INTEGER
 from quiltwork.log.http import wire
-from quiltwork.log.http.errand import Errand, Network, TooLong, Vigil
+from quiltwork.log.http.errand import ANSWER_S, Errand, Network, TooLong, Vigil
 from quiltwork.log.http.events import Event, Events
 from quiltwork.log.http.tokens import usable
 from quiltwork.log.http.wire import Trouble
@@ -123,7 +123,7 @@ class Channel:
         """Ask, and give the whole answer. Raises Lost, SlowDown, LogRefused, LogCorrupt, Conflict and Broken."""
         with self._guarded(Errand(_MOST_BYTES)):
             sent_at = time.time_ns()
-            with self._pool.stream(method, self._at(path), headers=self._headers(), content=body) as response:
+            with self._opened(method, path, body) as response:
                 self._note_clock(sent_at, response)
                 answer = b"".join(response.iter_stream())
         self._check(response, answer, expect)
@@ -137,7 +137,7 @@ class Channel:
         events = Events(wire.MAX_EVENT_BYTES)
         with ExitStack() as stack:
             with self._guarded(Errand(_MOST_BYTES, wake, every_s)):
-                response = stack.enter_context(self._pool.stream("GET", self._at(path), headers=self._headers()))
+                response = stack.enter_context(self._opened("GET", path))
                 answer = b"" if response.status == HTTPStatus.OK else b"".join(response.iter_stream())
             self._check(response, answer, EMPTY)
             if not (_header(response, "content-type") or "").startswith("text/event-stream"):
@@ -214,17 +214,16 @@ class Channel:
                 "Check that it runs and that the address is right. Entries appended before are safe."
             ) from None
 
-    def _at(self, path: str) -> str:
-        return f"{self.url}/{path}"
-
-    def _headers(self) -> list[tuple[str, str]]:
-        return [
+    def _opened(self, method: str, path: str, body: bytes | None = None) -> AbstractContextManager[httpcore.Response]:
+        headers = [
             ("Authorization", f"Bearer {self._token}"),
             (wire.PROTOCOL_HEADER, str(wire.PROTOCOL)),
             ("Content-Type", wire.MEDIA_TYPE),
             ("Accept-Encoding", "identity"),
             ("User-Agent", f"quiltwork/{quiltwork.__version__}"),
         ]
+        waits = {"timeout": {"pool": ANSWER_S}}  # for a connection; what happens on it is the errand's business
+        return self._pool.stream(method, f"{self.url}/{path}", headers=headers, content=body, extensions=waits)
 
     def _check(self, response: httpcore.Response, answer: bytes, expect: Head) -> None:
         """Raise what an answer means that is not the one asked for."""

@@ -60,6 +60,7 @@ THREADS = 64
 _STATUS = {
     "version": HTTPStatus.BAD_REQUEST,
     "malformed": HTTPStatus.BAD_REQUEST,
+    "refused": HTTPStatus.BAD_REQUEST,
     "unauthorized": HTTPStatus.UNAUTHORIZED,
     "forbidden": HTTPStatus.FORBIDDEN,
     "no-statements": HTTPStatus.NOT_FOUND,
@@ -175,6 +176,7 @@ class _Server:
                 response = _answer(_trouble(error))
             response.headers[wire.PROTOCOL_HEADER] = str(wire.PROTOCOL)
             response.headers[wire.TIME_HEADER] = str(self._clock())
+            response.headers["Cache-Control"] = "no-store"
             return response
 
         return endpoint
@@ -341,8 +343,13 @@ def _trouble(error: UserError) -> Trouble:
             return Trouble("broken", error.why, seq=error.seq)
         case SequencerBusy():
             return Trouble("busy", str(error), wait_s=BUSY_WAIT_S)
-        case LogUnavailable() | LogCorrupt():  # with paths and addresses that are no business of the client's
-            _LOGGER.error("%s", error)
-            code = "unavailable" if isinstance(error, LogUnavailable) else "corrupt"
-            return Trouble(code, "The server cannot use its log now; whoever runs it is told why.")
-    raise error  # nothing that a log raises: a flaw of this program, which its operator should see
+    # The rest tells of paths and addresses that are no business of the client's
+    _LOGGER.error("%s", error)
+    match error:
+        case LogUnavailable():
+            return Trouble("unavailable", "The server cannot use its log now; whoever runs it is told why.")
+        case LogCorrupt():
+            return Trouble("corrupt", "The server cannot read its log; whoever runs it is told why.")
+    return Trouble(
+        "refused", "The place where the server keeps its log does not take this; whoever runs it is told why."
+    )
