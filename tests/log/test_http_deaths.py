@@ -7,12 +7,15 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
+from random import Random
 from textwrap import dedent
 from urllib.parse import urlsplit
 
+import pytest
 from starlette.applications import Starlette
 
 from quiltwork.keys import Identity
@@ -24,12 +27,14 @@ from quiltwork.log import (
     Speaker,
     SqliteLog,
     Writer,
+    decode,
     log_id,
     verify,
 )
 from quiltwork.log.http import HttpLog, Right, Tokens
 from quiltwork.log.http.server import log_routes
-from tests.log.serving import TOKEN, running, serving
+from quiltwork.log.statement import said_in
+from tests.log.serving import TOKEN, running, serving, wait_until
 from tests.log.speech import ALICE, BOB, MALLORY, Noted, Said, say, speaker
 
 # Many at once
@@ -152,3 +157,49 @@ def test_a_follower_goes_on_where_it_was_when_the_server_comes_back(tmp_path: Pa
         with running(Starlette(routes=log_routes(log, Tokens({TOKEN: set(Right)}))), port):
             assert [next(follower).seq, next(follower).seq] == [2, 3]
             client.close()
+
+
+@pytest.mark.slow
+def test_nothing_is_lost_or_said_twice_over_many_kills_at_random_moments(tmp_path: Path) -> None:
+    path, random, over = tmp_path / "log.db", Random(7), threading.Event()
+    with closing(SqliteLog(path)) as log:
+        say(log, "begin")
+        begun_by = log_id(log)
+    process, url = started(path, 0, deadly=False)
+    voices = [Speaker(Identity.generate(), begun_by) for _ in range(4)]
+    places: dict[bytes, list[int | None]] = {voice.author: [] for voice in voices}
+
+    def speak(voice: Speaker) -> None:
+        client, number = HttpLog(url, TOKEN, patience_s=600), 0
+        while not over.is_set():
+            receipt = client.submit(voice.say(Noted(number), Noted(number + 1)))
+            places[voice.author] += [outcome.seq for outcome in receipt.outcomes]
+            number += 2
+        client.close()
+
+    followed: list[Entry] = []
+    follower = HttpLog(url, TOKEN, patience_s=600)
+    threads = [threading.Thread(target=speak, args=(voice,)) for voice in voices]
+    threads.append(threading.Thread(target=lambda: followed.extend(follower.follow(stop=over.is_set))))
+    for thread in threads:
+        thread.start()
+    for _ in range(15):
+        time.sleep(random.uniform(0, 1.0))
+        process.kill()
+        process.wait()
+        process, _ = started(path, urlsplit(url).port or 0, deadly=False)
+    wait_until(lambda: all(len(each) > 10 for each in places.values()))
+    over.set()
+    for thread in threads:
+        thread.join()
+    follower.close()
+    process.communicate("")
+    with closing(SqliteLog(path)) as log:
+        assert verify(log).authors == {ALICE.author: 1, **{voice.author: len(places[voice.author]) for voice in voices}}
+        assert followed == list(log.read())[: len(followed)]
+        said = [said_in(entry) for entry in log.read()]
+    for voice in voices:
+        assert places[voice.author] == [seq for seq, each in enumerate(said) if each.author == voice.author]
+        assert [decode(said[seq]) for seq in places[voice.author] if seq is not None] == [
+            Noted(number) for number in range(len(places[voice.author]))
+        ]
