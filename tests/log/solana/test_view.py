@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -174,14 +174,13 @@ def test_readers_may_share_a_cache(own: Cluster, opened: Open, tmp_path: Path) -
     readers = [opened(own, payer=None, cache=tmp_path / "cache.db") for _ in range(3)]
     for number in range(10):
         say(writer, str(number))
-    threads = [threading.Thread(target=settle, args=(reader,)) for reader in readers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(len(readers)) as pool:
+        list(pool.map(settle, readers))
     assert [[entry.seq for entry in reader.read()] for reader in readers] == [list(range(10))] * 3
     with closing(SqliteLog(tmp_path / "cache.db", readonly=True)) as cached:
         assert verify(cached).count == 10
+    assert {path.name for path in tmp_path.iterdir()} >= {"cache.db", "cache.db.mark"}
+    assert not list(tmp_path.glob(".*")), "nothing unfinished is left"
 
 
 def test_the_cache_of_another_log_is_refused(own: Cluster, opened: Open, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -51,7 +51,7 @@ class Settled:
         self.head, self.mark = head, mark
         if self._path:
             text = msgspec.json.encode(_Saved(self._rule, str(head), mark.signature, mark.slot))
-            unfinished = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+            unfinished = self._path.with_name(f".{self._path.name}.{secrets.token_hex(8)}")
             try:
                 unfinished.write_bytes(text)
                 unfinished.replace(self._path)  # a crash leaves the old mark or the new one; both are true
