@@ -15,8 +15,8 @@ import os
 import platform
 import re
 import statistics
+import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -40,16 +40,14 @@ class Course(NamedTuple):
     megabytes: float
 
 
+FAR = {"rate_mbit": 20, "delay_ms": 100, "loss": 0.01}
 COURSES = (
     Course("loopback", {}, 50.0),
     Course("50 Mbit/s", {"rate_mbit": 50}, 20.0),
-    Course("20 Mbit/s, 50 ms each way, 1 % loss", {"rate_mbit": 20, "delay_ms": 50, "loss": 0.01}, 8.0),
-    Course("20 Mbit/s, 100 ms each way, 1 % loss", {"rate_mbit": 20, "delay_ms": 100, "loss": 0.01}, 8.0),
-    Course(
-        "20 Mbit/s, 100±20 ms each way, 1 % loss",
-        {"rate_mbit": 20, "delay_ms": 100, "jitter_ms": 20, "loss": 0.01},
-        8.0,
-    ),
+    Course("20 Mbit/s, 50 ms each way, 1 % loss", FAR | {"delay_ms": 50}, 8.0),
+    Course("20 Mbit/s, 100 ms each way, 1 % loss", FAR, 8.0),
+    Course("20 Mbit/s, 100±20 ms each way, 1 % loss", FAR | {"jitter_ms": 20}, 8.0),
+    Course("20 Mbit/s, 100 ms each way, 1 % loss, 1 MB", FAR, 1.0),
 )
 TRANSPORTS = ("tcp-cubic", "tcp-bbr", "iroh")
 STRIPES = (1, 16)
@@ -70,8 +68,6 @@ def command(side: Side | None, *arguments: object) -> list[str]:
 
 
 def fetch(course: Course, transport: str, stripes: int, seed: int, deadline_s: float) -> dict[str, Any]:
-    import subprocess
-
     with ends(course, seed) as (left, right, link):
         common = ("--transport", transport, "--megabytes", course.megabytes)
         server = subprocess.Popen(
@@ -164,7 +160,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3, help="per row; the median is shown")
-    parser.add_argument("--deadline-s", type=float, default=60.0)
+    parser.add_argument("--deadline-s", type=float, default=30.0)
     parser.add_argument("--only", default="", help="links whose name holds this")
     parser.add_argument("--transports", nargs="+", default=TRANSPORTS)
     parser.add_argument("--json", action="store_true", help=f"write {RESULTS.relative_to(ROOT)}")

@@ -32,9 +32,7 @@ async def serve(args: argparse.Namespace) -> None:
     ids = [store.put(random.Random(number).randbytes(int(args.megabytes * 1e6))) for number in range(args.blobs)]
     async with Exchange(store, [transport(args.transport, args.host)]) as exchange:
         for id in ids:
-            await (
-                await exchange.serving.sources.open(id)
-            ).outline()  # computed once per blob: no part of a link's speed
+            await exchange.prepare(id)  # once per blob: no part of a link's speed
         print(json.dumps({"ids": ids, "address": exchange.addresses[0]}), flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 

@@ -179,7 +179,8 @@ def test_a_connection_that_ended_while_nobody_used_it_is_opened_again() -> None:
         await peer._listeners[0].aclose()
         peer._listeners = [await peer._transports[0].listen(peer.serving)]
         peer.serving._idle_s = 60.0
-        await town.fetch(*peer.addresses, data=SMALL * 2)
+        report = (await town.fetch(*peer.addresses, data=SMALL * 2)).report
+        assert report.holders[0].faults == ()
 
     in_town(test)
 
@@ -667,6 +668,7 @@ def test_the_outline_of_what_we_serve_is_computed_once(monkeypatch: pytest.Monke
 
     async def test(town: Town) -> None:
         peer = await town.peer("peer", DATA)
+        await peer.prepare(ID)
         for _ in range(2):
             await town.fetch(*peer.addresses, keep=False)
         assert computed == [len(DATA)]

@@ -113,6 +113,13 @@ class Exchange:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
+    async def prepare(self, id: str) -> None:
+        """Compute now what the first who asks for a blob of our store would wait for: its outline, at 60 MB/s.
+
+        Raises BlobMissing, BlobCorrupt, BlobUnavailable.
+        """
+        await (await self.serving.sources.open(id)).outline()
+
     async def fetch(
         self, id: str, size: int, holders: Sequence[str], *, deadline_s: float, keep: bool = True
     ) -> Fetched:

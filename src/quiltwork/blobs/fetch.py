@@ -220,7 +220,8 @@ class Fetch:
         except WireError as error:
             holder.note(Fault.MALFORMED, str(error))
         except TransportError as error:
-            holder.broke(Fault.BROKE_OFF, str(error))
+            if not link.used or number in holder.working:
+                holder.broke(Fault.BROKE_OFF, str(error))
         finally:
             self._plan.leave(lane)
             self._changed.set()

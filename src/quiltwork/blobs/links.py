@@ -28,6 +28,9 @@ class Link(Protocol):
     pipelines: bool
     """Whether requests may be added while answers are coming. Otherwise they are asked for in runs, one run after another."""
 
+    used: bool
+    """Whether an earlier fetch has used it, so that it may have ended since without anybody's fault."""
+
     async def ask(self, requests: Sequence[Request]) -> None:
         """Send requests. Raises TransportError."""
         ...
@@ -47,6 +50,7 @@ class StreamLink:
     pipelines = True
 
     def __init__(self, stream: Stream) -> None:
+        self.used = False
         self._stream = stream
         self._asked: deque[Request] = deque()
 
@@ -80,6 +84,7 @@ class HttpLink:
     """See Link. Over HTTP, to the routes of `server.py`: a run of neighbouring chunks is one request with a Range."""
 
     pipelines = False
+    used = False
 
     def __init__(self, client: Any, address: str, token: str | None = None) -> None:
         self._client, self._address = client, address.rstrip("/")
@@ -206,6 +211,7 @@ class Links:
     async def give_back(self, address: str, link: Link) -> None:
         """Keep the connection if it is fit for another fetch, or hang up."""
         if isinstance(link, StreamLink) and link.clean and sum(map(len, self._idle.values())) < IDLE_LINKS:
+            link.used = True
             self._idle.setdefault(address, []).append((time.monotonic(), link))
         else:
             await link.aclose()

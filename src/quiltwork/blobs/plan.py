@@ -233,10 +233,10 @@ FIRST_STRIPES = 4
 
 
 def first_stripes(size: int, holders: int) -> int:
-    """Connections to begin with, for each of so many holders: four in all, but four chunks for each at least."""
+    """Connections to begin with, for each of so many holders: four in all, but two chunks for each at least."""
     return max(1, min(FIRST_STRIPES // max(1, holders), most_stripes(size)))
 
 
 def most_stripes(size: int) -> int:
-    """Connections that a blob of this size can feed, with four chunks for each."""
-    return max(1, size // (4 * CHUNK_BYTES))
+    """Connections that a blob of this size can feed, with two chunks for each."""
+    return max(1, size // (2 * CHUNK_BYTES))
