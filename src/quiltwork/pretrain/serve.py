@@ -31,7 +31,7 @@ from quiltwork.log.http.server import log_routes
 from quiltwork.pretrain.entries import Ticked
 from quiltwork.pretrain.facts import Phase, RunState
 from quiltwork.pretrain.recipe import RunConfig, load
-from quiltwork.pretrain.state import apply
+from quiltwork.pretrain.views import Watch
 from quiltwork.run import Run
 from quiltwork.run.listing import DEFAULT_ROOT
 
@@ -86,7 +86,8 @@ def _opened(path: Path) -> Run:
 class Coordinator:
     """Serves a run's folder at an address until it is over and all have it, or `stop` is called.
 
-    `watch` is called with the state about four times a second.
+    `followed` is the run as all see it; `watch` is called with its state about four times a second, and may be set anew by
+    whoever shows the run.
     """
 
     def __init__(
@@ -100,9 +101,9 @@ class Coordinator:
         self.run = _opened(path)
         try:
             self.token = token_of(path)
-            self.state = RunState()
-            self._folded = 0
-            self._watch = watch
+            self.followed = Watch()
+            self.state = self.followed.state
+            self.watch = watch
             self._last_tick = 0
             self.sequencer = Sequencer(self.run.log, default_identity(), before=self._time)
             self._socket = listen(host, port)
@@ -128,10 +129,9 @@ class Coordinator:
         return (Ticked(now),)
 
     def _fold(self) -> None:
-        for entry in self.run.log.read(self._folded):
-            apply(self.state, entry)
-            self._folded += 1
-        self._watch(self.state)
+        for entry in self.run.log.read(self.followed.entries):
+            self.followed.feed(entry)
+        self.watch(self.state)
 
     def stop(self) -> None:
         """End serving. May be called from any thread, and from a signal handler."""

@@ -189,13 +189,9 @@ class Story:
 
     def _note_losses(self, state: RunState, closed: Closed, seq: int) -> None:
         """Tell whose units were lost, and why: others do them again."""
-        round = self._round
-        if round is None or round.number != closed.number or not closed.returned:
-            self._losses = {}
-            return
         lost = set(closed.returned)
         by_reason: dict[str, list[tuple[bytes, int]]] = {}
-        for author, given in round.assigned.items():
+        for author, given in closed.assigned.items():
             count = len(lost.intersection(given))
             if count:
                 life = self._life(author)
@@ -215,9 +211,10 @@ class Story:
             self._losses[why, members] = (first, count, self.events[-1])
 
     def _note_models(self, state: RunState, seq: int) -> None:
-        while self._unhashed and (model := state.agreed.get(self._unhashed[0].number)) is not None:
-            note = self._unhashed.popleft()
-            note.model, note.model_seq = model, seq
+        for note in tuple(self._unhashed):
+            if (model := state.agreed.get(note.number)) is not None:
+                note.model, note.model_seq = model, seq
+                self._unhashed.remove(note)
 
     # --- audits -------------------------------------------------------------------------------------------------------
 
@@ -273,6 +270,8 @@ class Story:
                 return "joined", "joined" if before is None else "came back"
             case Health.HEALTHY:
                 return "ready", f"holds model {member.synced:,} and is given work"
+            case Health.DROPPED if before is Health.JOINING:
+                return "dropped", "was dropped: it did not load the model in time"
             case Health.DROPPED:
                 return "dropped", f"was dropped: it missed {rounds(member.misses)} in a row"
             case Health.WITHDRAWN:
@@ -324,8 +323,9 @@ def _why_lost(state: RunState, closed: Closed, author: bytes) -> str:
         return "ejected"
     if member.standing.has_refused:
         return "it refuses to be audited"
-    if commit.body.model != state.agreed.get(closed.base):
-        return "trained from another model"
+    agreed = state.agreed.get(closed.base)
+    if commit.body.model != agreed:
+        return "trained from another model" if agreed else f"nobody agrees on model {closed.base:,}"
     return "too few witnesses hold the update"
 
 

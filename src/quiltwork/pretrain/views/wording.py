@@ -70,9 +70,9 @@ def rounds(count: int) -> str:
     return "1 round" if count == 1 else f"{count:,} rounds"
 
 
-def counted(count: int, one: str) -> str:
-    """So many of something whose plural ends in s."""
-    return f"1 {one}" if count == 1 else f"{count:,} {one}s"
+def counted(count: int, one: str, many: str = "") -> str:
+    """So many of something; without a plural it ends in s."""
+    return f"1 {one}" if count == 1 else f"{count:,} {many or f'{one}s'}"
 
 
 def listed(names: list[str], most: int = 4) -> str:
