@@ -17,6 +17,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from quiltwork.errors import UserError
 from quiltwork.pretrain.facts import Health, Phase, RunState
 from quiltwork.pretrain.serve import Coordinator
 
@@ -71,6 +72,7 @@ class Demo:
             for name in WORKERS:
                 self._start(name)
             while serving.is_alive() and self.state.phase is not Phase.FINISHED:
+                self._look_after_workers()
                 self._have_accidents()
                 serving.join(timeout=0.1)
         finally:
@@ -92,6 +94,7 @@ class Demo:
             str(home),
             "--threads",
             "1",
+            "--quiet",
         ]
         if name == LIAR:
             words += ["--cheat", LIE]
@@ -104,6 +107,16 @@ class Demo:
                 env={**os.environ, "OMP_NUM_THREADS": "1", "QUILTWORK_HOME": str(home / "home")},
                 start_new_session=True,  # Ctrl-C is ours: the workers are told in order
             )
+
+    def _look_after_workers(self) -> None:
+        """Raise UserError when no worker is left: then nothing will ever happen."""
+        if any(worker.poll() is None for worker in self._workers.values()) or self.state.phase is Phase.FINISHED:
+            return
+        output = self.path / "members" / WORKERS[0] / "output.txt"
+        said = output.read_text(errors="replace").strip().splitlines()
+        raise UserError(
+            f"All workers have ended. {WORKERS[0]} said: {said[-1] if said else 'nothing'}\nMore is in {output}."
+        )
 
     def _have_accidents(self) -> None:
         state, done = self.state, self.accidents

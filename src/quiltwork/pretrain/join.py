@@ -41,7 +41,7 @@ async def join(
     threads: int = 0,
     data: Path | None = None,
     make: Make = Trainer,
-    watch: Callable[[RunState], None] = lambda state: None,
+    watch: Callable[[RunState], None] | None = None,
 ) -> str:
     """Join a run and take part until it ends; returns why it ended, as `Member.run` does.
 
@@ -87,7 +87,7 @@ async def join(
                 version=quiltwork.__version__,
                 relay=relay,
                 publish=relayed.put,
-                watch=watch,
+                watch=watch or (lambda state: None),
             )
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
