@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import msgspec
 import pytest
@@ -21,7 +22,7 @@ from quiltwork.pretrain.recipe import load
 from quiltwork.pretrain.state import apply_body
 from quiltwork.pretrain.views import Watch, snapshot, summary
 from quiltwork.pretrain.views.about import about
-from quiltwork.pretrain.views.series import Series, Span
+from quiltwork.pretrain.views.series import Series, Span, weighted_median
 from quiltwork.pretrain.views.snapshot import MEMBERS_SHOWN, plain
 from quiltwork.pretrain.views.story import COMMITS_KEPT, ROUNDS_KEPT
 from quiltwork.pretrain.views.wording import Names, listed
@@ -58,7 +59,16 @@ def test_totals_are_those_of_the_rounds_that_the_fold_has_forgotten_too(run: Sim
     assert view.barren_rounds == watch.state.last - watch.state.step
     assert [note.size for note in watch.story.rounds] == [sum(c.body.size for c in each.commits) for each in rounds]
     assert [note.loss for note in watch.story.rounds if note.accepted] == pytest.approx(
-        [closed.loss for closed in rounds if closed.accepted]
+        [
+            median(
+                loss
+                for commit in closed.updates
+                if run.state.members[commit.author].health is not Health.EJECTED
+                for loss in [commit.body.loss] * len(commit.body.units)
+            )
+            for closed in rounds
+            if closed.accepted
+        ]
     )
 
 
@@ -82,6 +92,21 @@ def test_every_entry_number_leads_to_the_entry_that_is_meant(run: Simulated) -> 
         assert author == verdict.verifier
         assert isinstance(body, Judged)
         assert (body.honest, body.score, body.why) == (verdict.honest, verdict.score, verdict.why)
+
+
+def test_the_curve_leaves_out_what_the_ejected_said(run: Simulated) -> None:
+    """Simulated machines all say 1, and the liar 0.5."""
+    assert any(isinstance(body, Committed) and body.loss == 0.5 for _, body in run.said)
+    watch, known, mine = Watch(), 0, {}
+    for seq, (author, body) in enumerate(run.said):
+        watch.told(author, body, seq)
+        if seq % 50 == 0:
+            mine |= {span.first: span.loss for span in watch.story.series.since(known)}
+            known = watch.entries
+    mine |= {span.first: span.loss for span in watch.story.series.since(known)}
+    assert set(mine.values()) <= {1.0, None}
+    assert watch.story.first_loss == 1.0
+    assert {note.loss for note in watch.story.rounds} <= {1.0, None}
 
 
 def test_models_of_rounds_are_those_that_were_agreed_on(run: Simulated) -> None:
@@ -229,6 +254,12 @@ def test_whoever_asks_now_and_then_ends_with_the_whole_curve(steps: list[int], m
         mine |= {each.first: each for each in series.since(known)}
         known = 2 * number
     assert list(mine.values()) == series.spans
+
+
+@given(st.lists(st.tuples(st.floats(-10, 10), st.integers(0, 5)), max_size=8))
+def test_the_loss_of_a_round_is_that_of_its_middle_unit(values: list[tuple[float, int]]) -> None:
+    each = [value for value, weight in values for _ in range(weight)]
+    assert weighted_median(values) == (pytest.approx(median(each)) if each else None)
 
 
 def test_thinned_spans_keep_both_ends() -> None:

@@ -41,6 +41,7 @@ class RoundNote:
     size: int
     """Of all its payloads, in bytes."""
     loss: float | None
+    """Of the middle unit among those accepted, nats per token."""
     model: bytes = b""
     model_seq: int = -1
     commits: tuple[CommitNote, ...] = ()

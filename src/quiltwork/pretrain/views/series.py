@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
 
 MOST_SPANS = 3_000
@@ -37,7 +38,7 @@ class Span:
 
     @property
     def loss(self) -> float | None:
-        """The mean loss over the accepted units, nats per token. None where nobody said a number."""
+        """The mean of the rounds' losses, nats per token, by their units. None where nobody said a number."""
         return self.weighted_loss / self.weight if self.weight else None
 
     def with_next(self, other: Span) -> Span:
@@ -64,8 +65,8 @@ class Series:
     def __init__(self, most: int = MOST_SPANS) -> None:
         self.spans: list[Span] = []
         self.stride = 1
-        self.widened = 0
-        """How many entries the log had when the stride last grew: whoever knows the curve from before needs all of it."""
+        self.changed = 0
+        """How many entries the log had when old spans last changed: whoever knows the curve from before needs all of it."""
         self._most = most
         self._in_last = 0
 
@@ -88,11 +89,19 @@ class Series:
         self._in_last = self.stride if odd else 2 * self.stride
         self.spans = [one.with_next(other) for one, other in pairs] + odd
         self.stride *= 2
-        self.widened = seen
+        self.changed = seen
+
+    def correct(self, round: int, weighted_loss: float, weight: int, seen: int) -> None:
+        """Change the loss of a round that was added, and its weight, by so much."""
+        place = bisect_right(self.spans, round, key=lambda span: span.first) - 1
+        if place >= 0 and round <= self.spans[place].last:
+            self.spans[place].weighted_loss += weighted_loss
+            self.spans[place].weight += weight
+            self.changed = seen
 
     def since(self, entries: int) -> list[Span]:
-        """Spans that changed since the log had so many entries; all of them where they were put together since."""
-        if entries <= self.widened:
+        """Spans that changed since the log had so many entries; all of them where old ones changed since."""
+        if entries < self.changed:
             return list(self.spans)
         first = len(self.spans)
         while first and self.spans[first - 1].seen > entries:
@@ -105,6 +114,22 @@ class Series:
         if count <= most:
             return list(self.spans)
         return [self.spans[round(place * (count - 1) / (most - 1))] for place in range(most)]
+
+
+def weighted_median(values: list[tuple[float, int]]) -> float | None:
+    """The middle of numbers that count as often as their weights say, or the mean of the two middle ones; None of none.
+
+    The loss of a round is that of the middle unit, not the mean: whoever makes its own loss up does not move the curve.
+    """
+    total, below = sum(weight for _, weight in values), 0
+    ordered = sorted(values)
+    for place, (value, weight) in enumerate(ordered):
+        below += weight
+        if 2 * below > total:
+            return value
+        if 2 * below == total:
+            return (value + next(other for other, count in ordered[place + 1 :] if count)) / 2 if total else None
+    return None
 
 
 def finite(value: float) -> float | None:

@@ -13,7 +13,7 @@ from quiltwork.pretrain.entries import Challenged, Joined, Judged
 from quiltwork.pretrain.facts import HERE, Closed, Health, Member, Phase, Round, Ruling, RunState
 from quiltwork.pretrain.views import wording
 from quiltwork.pretrain.views.notes import AuditNote, CommitNote, Event, Life, RoundNote, VerdictNote
-from quiltwork.pretrain.views.series import Series, Span, finite
+from quiltwork.pretrain.views.series import Series, Span, finite, weighted_median
 from quiltwork.pretrain.views.wording import Names, counted, listed, rounds, units
 
 ROUNDS_KEPT = 500
@@ -56,6 +56,7 @@ class Story:
         self._ruled = 0
         self._open: dict[tuple[int, bytes], dict[bytes, VerdictNote]] = {}
         self._checkpoint = 0
+        self._liars: set[bytes] = set()
         self._losses: dict[tuple[str, tuple[bytes, ...]], tuple[int, int, Event | None]] = {}
         """Of the round before: why and whose -> since which round, how many units, and what was told of it."""
 
@@ -143,10 +144,7 @@ class Story:
             life.sent += commit.size
             self.sent += commit.size
         done = [commit for commit in commits if commit.accepted]
-        weighed = [(commit.loss, commit.units) for commit in done if commit.loss is not None]
-        weight = sum(count for _, count in weighed)
-        weighted = sum(loss * count for loss, count in weighed)
-        loss = finite(weighted / weight) if weight else None
+        loss, weight = _loss(done, self._liars)
         note = RoundNote(
             number=closed.number,
             step=closed.step,
@@ -181,11 +179,23 @@ class Story:
                 members=note.members,
                 sent=self.sent,
                 tokens=state.tokens,
-                weighted_loss=0.0 if loss is None else weighted,
+                weighted_loss=0.0 if loss is None else loss * weight,
                 weight=0 if loss is None else weight,
                 seen=seq + 1,
             )
         )
+
+    def _leave_out(self, author: bytes, seq: int) -> None:
+        """What an ejected member said of its loss counts no longer, as far as it is remembered."""
+        self._liars.add(author)
+        for note in self.rounds:
+            if any(commit.author == author and commit.accepted for commit in note.commits):
+                done = [commit for commit in note.commits if commit.accepted]
+                before = _loss(done, self._liars - {author})
+                note.loss, weight = _loss(done, self._liars)
+                change = (note.loss or 0.0) * weight - (before[0] or 0.0) * before[1]
+                self.series.correct(note.number, change, weight - before[1], seq + 1)
+        self.first_loss = next((span.loss for span in self.series.spans if span.loss is not None), None)
 
     def _note_losses(self, state: RunState, closed: Closed, seq: int) -> None:
         """Tell whose units were lost, and why: others do them again."""
@@ -256,6 +266,8 @@ class Story:
             life.changed = seq + 1
             life.came += before not in HERE and member.health in HERE
             life.dropped += member.health is Health.DROPPED
+            if member.health is Health.EJECTED:
+                self._leave_out(member.author, seq)
             kind, words = self._change(state, member, life, before)
             life.diverged = member.diverged
             self._tell(state, seq, kind, f"{self.names(member.author)} {words}", member.author)
@@ -312,6 +324,12 @@ class Story:
         """The last events, the newest first."""
         for place in range(1, min(most, len(self.events)) + 1):
             yield self.events[-place]
+
+
+def _loss(done: list[CommitNote], liars: set[bytes]) -> tuple[float | None, int]:
+    """The loss of a round's accepted commitments, and how many units it stands for."""
+    said = [(each.loss, each.units) for each in done if each.loss is not None and each.author not in liars]
+    return weighted_median(said), sum(units for _, units in said)
 
 
 def _why_lost(state: RunState, closed: Closed, author: bytes) -> str:
