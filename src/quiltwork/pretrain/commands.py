@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from quiltwork.errors import UserError
+from quiltwork.pretrain.inspection import add_to
 
 app = typer.Typer(
     help="Train one model on machines that join and leave. Begin with: quiltwork pretrain demo",
@@ -172,3 +173,6 @@ def status(
         typer.echo(json_module.dumps(plain(view), indent=2))
     else:
         show_status(view)
+
+
+add_to(app)

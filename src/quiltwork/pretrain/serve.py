@@ -44,6 +44,9 @@ FRESH_NS = 20_000_000
 
 TOKEN_FILE = "token"  # noqa: S105 (a file's name)
 
+INVITATION_FILE = "invitation"
+"""Where the server listens now: for the owner's orders. Readable by its owner alone."""
+
 
 def create(path: Path, config: RunConfig, *, model: bytes = b"") -> None:
     """Make a run's folder and say `Created` in its log. Raises RunExists and what writing raises."""
@@ -112,6 +115,9 @@ class Coordinator:
             raise
         self.port: int = self._socket.getsockname()[1]
         self._host = host
+        place = path / INVITATION_FILE
+        place.touch(mode=0o600)
+        place.write_text(self.invitation + "\n")
         self._server: uvicorn.Server | None = None
         self._stopping = threading.Event()
 

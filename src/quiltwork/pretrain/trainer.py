@@ -154,8 +154,7 @@ class Trainer:
     def train(self, train: Train) -> Trained:
         """Train the units of a round; the update is in the blobs then, and the new state under its root."""
         payload, own, loss = self.work(train)
-        new = root(own)
-        self._write(new, own)
+        new = self.remember(own)
         return Trained(bytes.fromhex(self.blobs.put(payload)), len(payload), new, loss)
 
     def work(self, train: Train) -> Worked:
@@ -196,6 +195,12 @@ class Trainer:
             return dict(sorted(safetensors.torch.load_file(self._place(wanted)).items()))
         except FileNotFoundError:
             raise StateMissing(f"the optimizer state {wanted[:4].hex()} is not there any more") from None
+
+    def remember(self, own: Tensors) -> bytes:
+        """Keep an own state under its root, which is given. Raises UserError if the disk does not take it."""
+        name = root(own)
+        self._write(name, own)
+        return name
 
     def _place(self, wanted: bytes) -> Path:
         return self._states / f"{wanted.hex()}.safetensors"
