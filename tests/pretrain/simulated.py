@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -63,20 +63,33 @@ class Simulated:
         self.state: RunState = simulation.referee.state
         self.said: list[tuple[bytes, Body]] = simulation.hub.log
 
-    def write(self, path: Path, names: Sequence[str] = (), run_id: str = "simulated", entries: int = 1 << 62) -> Path:
-        """Write the first entries of the run's log as a folder: what members say is relayed by the owner.
+    def write(
+        self,
+        path: Path,
+        names: Sequence[str] = (),
+        run_id: str = "simulated",
+        *,
+        pause_at: int = -1,
+        pause: Callable[[], None] = lambda: None,
+    ) -> Path:
+        """Write the run's log as a folder: what members say is relayed by the owner.
 
-        Names, and losses that fall, change nothing that the fold computes.
+        `pause` is called when so many entries are written, while the run is driven still. Names of members change nothing
+        that the fold computes.
         """
         identities = {identity(place).author: identity(place) for place in range(self.report.scenario.nodes)}
-        called = {author: names[place] for place, author in enumerate(identities) if place < len(names)}
+        called = dict(zip(identities, names, strict=False))
         Run.create(path, "pretrain", {"run_id": run_id}, OWNER).close()
         now = [0]
         with Run.open(path, drive=True, identity=OWNER) as run:
             writer = Writer(run.log, OWNER, clock=lambda: now[0])
             speakers: dict[bytes, Speaker] = {}
             batch: list[Body] = []
-            for author, body in self.said[:entries]:
+            for seq, (author, body) in enumerate(self.said):
+                if seq == pause_at:
+                    writer.append(*batch)
+                    batch = []
+                    pause()
                 if isinstance(body, Created):
                     writer.append(msgspec.structs.replace(body, run_id=run_id))
                     speakers = {

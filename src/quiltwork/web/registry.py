@@ -12,7 +12,7 @@ from quiltwork.errors import UserError
 from quiltwork.log import Entry
 from quiltwork.run import Run
 
-ROOMS = {"evolve": "quiltwork.evolve.pages"}
+ROOMS = {"evolve": "quiltwork.evolve.pages", "pretrain": "quiltwork.pretrain.pages"}
 """Room -> the module that is its pages. `static/js/ROOM/run.js` draws them."""
 
 

@@ -258,16 +258,7 @@ def times(factor: float) -> str:
 
 
 def _what(view: RunView) -> str:
-    about = view.about
-    model = f"{about.model}, {_parameters(about.parameters)}" if about.parameters else about.model
-    return "".join(f" \u00b7 {part}" for part in (model, about.optimizer) if part)
-
-
-def _parameters(count: int) -> str:
-    for most, unit in ((1e9, "billion"), (1e6, "million")):
-        if count >= 0.1 * most:
-            return f"{count / most:.3g} {unit} parameters"
-    return f"{count:,} parameters"
+    return "".join(f" \u00b7 {part}" for part in (view.about.words, view.about.optimizer) if part)
 
 
 def _bar(fraction: float, width: int) -> str:

@@ -24,6 +24,14 @@ class About:
     parameters: int = 0
 
     @property
+    def words(self) -> str:
+        """The model, in words."""
+        for most, unit in ((10**9, "billion"), (10**6, "million")):
+            if 10 * self.parameters >= most:
+                return f"{self.model} of {self.parameters / most:.3g} {unit} parameters"
+        return f"{self.model} of {self.parameters:,} parameters" if self.parameters else self.model
+
+    @property
     def dense_bytes(self) -> int:
         """What the whole gradient takes in fp32: the payload of a round that compresses nothing."""
         return FLOAT_BYTES * self.parameters

@@ -176,7 +176,7 @@ def summary(state: RunState) -> dict[str, Any]:
 
 def plain(view: RunView) -> dict[str, Any]:
     """Give a moment as plain data for JSON."""
-    return {**asdict(view), "saving": view.saving}
+    return {**asdict(view), "saving": view.saving, "model": view.about.words}
 
 
 def snapshot(state: RunState, story: Story) -> RunView:

@@ -97,6 +97,7 @@ function item(card) {
           "div",
           { class: "value" },
           h("b", { class: "num" }, number(card.best)),
+          card.label && h("span", { class: "label" }, card.label),
           card.known && [
             h("span", { class: card.known.word }, card.known.words),
             h("span", { class: "label" }, ` against ${card.known.who}`),
@@ -125,7 +126,9 @@ function item(card) {
         h(
           "span",
           { class: "label when" },
-          card.condition === "running" ? `seed ${card.seed}` : `seed ${card.seed}, ${ago(card.updated)}`,
+          [card.what ?? `seed ${card.seed}`, card.condition === "running" ? "" : ago(card.updated)]
+            .filter(Boolean)
+            .join(", "),
         ),
     ),
   );
@@ -144,7 +147,7 @@ function spark(card) {
       viewBox: "0 0 100 36",
       preserveAspectRatio: "none",
       role: "img",
-      "aria-label": `the best ${card.metric} so far, over evaluations`,
+      "aria-label": `${card.metric}, from the beginning until now`,
     },
     svg("polygon", { points: `0,36 ${points.join(" ")} 100,36` }),
     svg("polyline", { points: points.join(" ") }),

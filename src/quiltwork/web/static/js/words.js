@@ -26,6 +26,15 @@ export function duration(seconds) {
   return `${whole} s`;
 }
 
+export function bytes(count) {
+  if (!(count >= 0)) return "\u2013";
+  for (const unit of ["B", "kB", "MB", "GB"]) {
+    if (count < 1000) return `${unit === "B" ? count.toFixed(0) : count.toFixed(1)} ${unit}`;
+    count /= 1000;
+  }
+  return `${count.toFixed(1)} TB`;
+}
+
 export function dollars(value) {
   if (!value) return "\u2013";
   return `$${value < 0.01 ? value.toPrecision(2) : value.toFixed(2)}`;
@@ -35,6 +44,8 @@ export function spent(budget) {
   switch (budget.unit) {
     case "evals":
       return `${amount(budget.spent)} of ${amount(budget.total)} evaluations`;
+    case "steps":
+      return `${amount(budget.spent)} of ${amount(budget.total)} steps`;
     case "cpu-s":
       return `${duration(budget.spent)} of ${duration(budget.total)} of processor`;
     case "wall-s":
