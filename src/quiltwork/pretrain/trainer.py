@@ -20,6 +20,7 @@ from quiltwork.audit import Kind
 from quiltwork.blobs import BlobStore
 from quiltwork.errors import UserError
 from quiltwork.pretrain import checkpoint
+from quiltwork.pretrain.architectures.config import OwnConfig
 from quiltwork.pretrain.architectures.model import build, gradient, parameters
 from quiltwork.pretrain.codec.base import Malformed
 from quiltwork.pretrain.data.opening import open_dataset
@@ -82,6 +83,11 @@ class Trainer:
         self.recipe, self.blobs, self.unit_sequences = recipe, blobs, unit_sequences
         self.kind = Kind(dtype=precision, device="cpu")
         self.data = open_dataset(recipe.data, root=root, cache=cache)
+        if not isinstance(recipe.model, OwnConfig) and self.data.vocabulary > recipe.model.vocabulary:
+            raise UserError(
+                f"The data have {self.data.vocabulary:,} different tokens, and model.vocabulary is "
+                f"{recipe.model.vocabulary:,}. It must be at least as many; the run's owner can begin another with that."
+            )
         self.optimizer = optimizer_of(recipe.optimizer)
         module = build(recipe.model, recipe.seed)
         first = parameters(module)
@@ -251,6 +257,8 @@ class Trainer:
         except (safetensors.SafetensorError, ValueError) as error:
             raise UserError(f"it is not in the safetensors format: {error}") from error
         before, after = group(tensors, "before"), group(tensors, "after")
+        if not after or len(before) + len(after) != len(tensors):
+            raise UserError("it is not the optimizer states before and after a round")
         expected = self.optimizer.begin_own(self._first.parameters)
         for part in (before, after):
             if part and {n: (t.shape, t.dtype) for n, t in part.items()} != {
