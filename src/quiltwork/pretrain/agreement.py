@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+from quiltwork.pretrain.beacon import HASH_BYTES
 from quiltwork.pretrain.entries import Ready
-from quiltwork.pretrain.facts import Health, RunState, Tally
+from quiltwork.pretrain.facts import HERE, Health, RunState, Tally
 
 MOST_BEHIND = 2
 """Rounds by which a newcomer's model may be old when it says that it is ready: rounds go on while it speaks."""
@@ -19,17 +20,22 @@ def open_tally(state: RunState, round: int, electorate: tuple[bytes, ...]) -> No
     """Let these members vote on the model of a round; who is ready with it has voted."""
     if round in state.agreed:
         return
-    state.tallies[round] = Tally(frozenset(electorate))
-    for author, body in list(state.ready.items()):
-        if body.round == round:
-            vote(state, round, author, body.model)
+    earlier = state.tallies.get(round)
+    tally = Tally(frozenset(electorate), {} if earlier is None else earlier.votes)
+    tally.votes.update((author, body.model) for author, body in state.ready.items() if body.round == round)
+    state.tallies[round] = tally
+    count(state, round)
 
 
 def vote(state: RunState, round: int, author: bytes, model: bytes) -> str:
     """Count what a member says of a round's model. Returns why it does not count, or nothing."""
+    if len(model) != HASH_BYTES:
+        return f"the hash of its model has {len(model)} bytes, not {HASH_BYTES}"
+    member = state.members[author]
     agreed = state.agreed.get(round)
     if agreed is not None:
         if model == agreed:
+            member.hashed = max(member.hashed, round)
             return ""
         _diverge(state, author)
         return f"its model {round} is {model[:4].hex()}, but {agreed[:4].hex()} was agreed on"
@@ -37,20 +43,42 @@ def vote(state: RunState, round: int, author: bytes, model: bytes) -> str:
     if tally is None:
         return f"nobody is asked for model {round} now"
     tally.votes[author] = model
-    present = sum(
-        state.members[voter].health is not Health.EJECTED for voter in tally.electorate if _here(state, voter)
-    )
-    count = sum(said == model and voter in tally.electorate for voter, said in tally.votes.items())
-    if 2 * count > present:
-        settle(state, round, model)
+    member.hashed = max(member.hashed, round)
+    count(state, round)
     return ""
 
 
-def settle_by_plurality(state: RunState, round: int) -> None:
-    """Agree on what most say, the earliest of equals, where a round cannot wait for a majority."""
+def count(state: RunState, round: int) -> None:
+    """Agree on what more than half of the electorate say, without those who are not here any more."""
+    favourite = _favourite(state, round)
+    if favourite is not None:
+        model, votes = favourite
+        present = sum(state.members[voter].health in HERE for voter in state.tallies[round].electorate)
+        if 2 * votes > present:
+            settle(state, round, model)
+
+
+def settle_by_plurality(state: RunState, round: int, *, least: int) -> None:
+    """Agree on what most of the electorate say, the earliest of equals, if it is said by at least so many.
+
+    This is for a run that cannot go on otherwise: where so few speak, a liar may be the most.
+    """
+    favourite = _favourite(state, round)
+    if favourite is not None and favourite[1] >= least:
+        settle(state, round, favourite[0])
+
+
+def _favourite(state: RunState, round: int) -> tuple[bytes, int] | None:
+    """What most of the electorate who are here say, and how many."""
     tally = state.tallies.get(round)
-    if tally is not None and tally.votes:
-        settle(state, round, Counter(tally.votes.values()).most_common(1)[0][0])
+    if tally is None:
+        return None
+    said = Counter(
+        model
+        for voter, model in tally.votes.items()
+        if voter in tally.electorate and state.members[voter].health in HERE
+    )
+    return said.most_common(1)[0] if said else None
 
 
 def settle(state: RunState, round: int, model: bytes) -> None:
@@ -70,6 +98,8 @@ def claim_ready(state: RunState, author: bytes, body: Ready) -> str:
     member = state.members[author]
     if member.health is not Health.JOINING:
         return f"the member is {member.health}, not joining"
+    if len(body.model) != HASH_BYTES:
+        return f"the hash of its model has {len(body.model)} bytes, not {HASH_BYTES}"
     if body.round < state.last - MOST_BEHIND or body.round > state.last:
         return f"it holds model {body.round} when model {state.last} is the last"
     agreed = state.agreed.get(body.round)
@@ -84,16 +114,17 @@ def claim_ready(state: RunState, author: bytes, body: Ready) -> str:
 
 def _admit(state: RunState, author: bytes, round: int) -> None:
     member = state.members[author]
-    member.health, member.synced = Health.HEALTHY, round
+    member.health, member.synced, member.hashed = Health.HEALTHY, round, max(member.hashed, round)
 
 
-def _here(state: RunState, author: bytes) -> bool:
-    member = state.members.get(author)
-    return member is not None and member.health in (Health.JOINING, Health.HEALTHY)
+def drop(state: RunState, author: bytes) -> None:
+    """A member is not heard of. It may join again."""
+    state.members[author].health = Health.DROPPED
+    state.ready.pop(author, None)
 
 
 def _diverge(state: RunState, author: bytes) -> None:
     member = state.members[author]
     if member.health is Health.HEALTHY:
-        member.health = Health.JOINING
+        member.health, member.began = Health.JOINING, state.now
         member.diverged += 1

@@ -7,11 +7,12 @@ Both are compared, the update and the state after it, or a forged state would pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from quiltwork.audit import (
     Case,
+    Outcome,
     Sanction,
     Verdict,
     advance,
@@ -26,7 +27,8 @@ from quiltwork.audit import (
     settle,
 )
 from quiltwork.audit import judge as judge_case
-from quiltwork.pretrain.entries import Challenged, Judged, Responded
+from quiltwork.pretrain.deadlines import SPEED_SCALE
+from quiltwork.pretrain.entries import Challenged, Judged, Responded, Undisclosed
 from quiltwork.pretrain.facts import Closed, Commit, Health, Ruling, RunState
 
 HASH_BYTES = 32
@@ -40,10 +42,15 @@ class Owed:
     commit: Commit
     disclosure: bytes
     size: int
+    due: int
+    """The last round after which the verdict may come."""
 
 
-def after_round(state: RunState, closed: Closed) -> None:
-    """Let a round pass for the open cases, and draw new ones from the round that closed."""
+def after_round(state: RunState, closed: Closed, held: Sequence[Commit]) -> None:
+    """Let a round pass for the open cases, and draw new ones from the commitments that the witnesses hold.
+
+    Those of members who have refused are among them, though they were not accepted: passing an audit is their way back.
+    """
     rules = state.config.audit_rules
     for key, case in list(state.cases.items()):
         later = advance(case, round=closed.number, config=rules)
@@ -51,21 +58,46 @@ def after_round(state: RunState, closed: Closed) -> None:
             if not _is_healthy(state, verifier):
                 later = excuse(later, verifier, round=closed.number, config=rules)
         _put(state, key, later)
-    for update in closed.updates:
-        rate = audit_rate(state.members[update.author].standing, rules)
-        if is_drawn(closed.seed, update.body.payload, rate):
-            _open(state, closed, update, never=())
+    able = _able(state, closed)
+    for commit in held:
+        rate = audit_rate(state.members[commit.author].standing, rules)
+        if is_drawn(closed.seed, commit.body.payload, rate):
+            _open(state, closed, commit, able)
 
 
-def _open(state: RunState, closed: Closed, commit: Commit, *, never: tuple[bytes, ...]) -> None:
-    rules = state.config.audit_rules
-    standing = state.members[commit.author].standing
+def _able(state: RunState, closed: Closed) -> tuple[tuple[bytes, ...], ...]:
+    """Who has what an audit of a round begins with, in ranks of trust."""
+    roster = set(closed.roster)
     able = {
         member.author: member.standing
         for member in state.healthy()
-        if member.synced <= closed.base and member.author in closed.roster
+        if member.synced <= closed.base and member.author in roster
     }
-    panel = draw_panel(closed.seed, commit.body.payload, eligible(able, rules), never=(commit.author, *never))
+    return eligible(able, state.config.audit_rules)
+
+
+def _quick_first(
+    state: RunState, closed: Closed, commit: Commit, ranks: tuple[tuple[bytes, ...], ...]
+) -> Iterator[list[bytes]]:
+    """In each rank those first who can do the work again in the time of a round, half of what a verifier is given.
+
+    A slow machine that is asked to verify what a fast one did would be late, and be blamed for it.
+    """
+    work = len(commit.body.units) * SPEED_SCALE * 10**9
+    least = work // max(closed.closed - closed.since, 1)
+    for rank in ranks:
+        quick = [author for author in rank if state.members[author].speed.estimate >= least]
+        yield quick
+        yield [author for author in rank if state.members[author].speed.estimate < least]
+
+
+def _open(
+    state: RunState, closed: Closed, commit: Commit, able: tuple[tuple[bytes, ...], ...], never: tuple[bytes, ...] = ()
+) -> None:
+    rules = state.config.audit_rules
+    standing = state.members[commit.author].standing
+    ranks = _quick_first(state, closed, commit, able)
+    panel = draw_panel(closed.seed, commit.body.payload, ranks, never=(commit.author, *never))
     case = open_case(
         commit.author,
         panel,
@@ -85,14 +117,14 @@ def challenge(state: RunState, author: bytes, body: Challenged) -> str:
     if author in state.challengers.values():
         return "its last challenge is not decided yet"
     closed = state.closed.get(body.round)
-    commit = _commit(closed, body.member)
+    commit = None if closed is None else next((each for each in closed.updates if each.author == body.member), None)
     if closed is None or commit is None or closed.number < state.last - state.config.audit_rules.response_rounds:
-        return f"there is no commitment of that member in round {body.round} that can still be audited"
+        return f"no commitment of that member in round {body.round} was accepted and can still be audited"
     key = (body.round, body.member)
     if key in state.cases or any((ruling.round, ruling.case.author) == key for ruling in state.rulings):
         return "that commitment is audited already"
     state.challengers[key] = author
-    _open(state, closed, commit, never=(author,))
+    _open(state, closed, commit, _able(state, closed), never=(author,))
     return ""
 
 
@@ -126,6 +158,33 @@ def judge(state: RunState, author: bytes, body: Judged) -> str:
     return why
 
 
+def undisclosed(state: RunState, author: bytes, body: Undisclosed) -> str:
+    """A verifier cannot get the disclosure: another is asked. If enough cannot, nothing was disclosed.
+
+    Returns why it does not count, or nothing.
+    """
+    key = (body.round, body.member)
+    case = state.cases.get(key)
+    if case is None:
+        return "that commitment is not being audited"
+    if not _is_healthy(state, author):
+        return "the verifier is not healthy"
+    if author not in case.waiting_for:
+        return "the verifier is not one who is asked now"
+    deprived = state.undisclosed.setdefault(key, set())
+    deprived.add(author)
+    if len(deprived) >= case.needed:
+        _put(state, key, replace(case, outcome=Outcome.REFUSED if case.last_chance else Outcome.UNANSWERED))
+    else:
+        _put(state, key, excuse(case, author, round=state.last, config=state.config.audit_rules))
+    return ""
+
+
+def lay_down(state: RunState, key: tuple[int, bytes], case: Case) -> None:
+    """Close a case that nobody can decide any more."""
+    _put(state, key, replace(case, outcome=Outcome.UNDECIDED))
+
+
 def _put(state: RunState, key: tuple[int, bytes], case: Case) -> None:
     """Keep an open case; carry the sentence of a closed one out."""
     if case.outcome is None:
@@ -134,6 +193,7 @@ def _put(state: RunState, key: tuple[int, bytes], case: Case) -> None:
     state.cases.pop(key, None)
     state.disclosures.pop(key, None)
     state.challengers.pop(key, None)
+    state.undisclosed.pop(key, None)
     state.rulings.append(Ruling(key[0], case))
     state.outcomes[case.outcome] = state.outcomes.get(case.outcome, 0) + 1
     rules = state.config.audit_rules
@@ -154,9 +214,8 @@ def _eject(state: RunState, author: bytes) -> None:
 
 
 def counts(state: RunState, author: bytes) -> bool:
-    """Whether a member's work is accepted: not of the ejected, nor of who has refused to be audited."""
-    member = state.members[author]
-    return member.health is not Health.EJECTED and not member.standing.has_refused
+    """Whether a member's work is accepted: not of who has refused to be audited."""
+    return not state.members[author].standing.has_refused
 
 
 def asked_of(state: RunState, author: bytes) -> Iterator[Commit]:
@@ -171,11 +230,11 @@ def asked_of(state: RunState, author: bytes) -> Iterator[Commit]:
 def owed_by(state: RunState, author: bytes) -> Iterator[Owed]:
     """Verdicts that a member is to give."""
     for key, case in state.cases.items():
-        if author in case.waiting_for and key in state.disclosures:
+        if key in state.disclosures and author in case.panel and author in case.waiting_for:
             closed = state.closed.get(key[0])
             commit = _commit(closed, key[1])
             if closed is not None and commit is not None:
-                yield Owed(closed, commit, *state.disclosures[key])
+                yield Owed(closed, commit, *state.disclosures[key], case.due)
 
 
 def _commit(closed: Closed | None, author: bytes) -> Commit | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from quiltwork.pretrain import audits
-from quiltwork.pretrain.beacon import Onion
+from quiltwork.pretrain.beacon import HASH_BYTES, Onion
 from quiltwork.pretrain.bitmap import Bitmap
 from quiltwork.pretrain.effects import (
     Apply,
@@ -25,8 +27,19 @@ from quiltwork.pretrain.effects import (
     Train,
     Trained,
 )
-from quiltwork.pretrain.entries import Attested, Checkpointed, Committed, Hashed, Joined, Judged, Ready, Responded
+from quiltwork.pretrain.entries import (
+    Attested,
+    Checkpointed,
+    Committed,
+    Hashed,
+    Joined,
+    Judged,
+    Ready,
+    Responded,
+    Undisclosed,
+)
 from quiltwork.pretrain.facts import HERE, Closed, Commit, Health, Member, Phase, RunState
+from quiltwork.pretrain.rounds import LATE_ROUNDS, is_waited_for
 
 RELOAD_BEYOND = 16
 """A node that is further behind a checkpoint loads it, instead of replaying what came before."""
@@ -35,7 +48,8 @@ ATTEST_AT = 0.6
 """Share of the witnesses' time after which a witness says what it holds, though something is missing."""
 
 FETCH_TRIES = 3
-"""Vain attempts at a payload, each at all holders, after which a node looks for a checkpoint that makes it superfluous."""
+"""Vain attempts at a blob, each at all holders, after which a node goes on without it: for a payload it looks for a checkpoint
+that makes it superfluous, of a disclosure it says that there is none."""
 
 FORGET_EVERY = 4
 """Models are let go of a few at a time."""
@@ -58,8 +72,8 @@ class Holdings:
     disclosed: dict[int, Disclosed] = field(default_factory=dict)
     findings: dict[tuple[int, bytes], Finding] = field(default_factory=dict)
     failures: dict[Hashable, int] = field(default_factory=dict)
-    useless: set[bytes] = field(default_factory=set)
-    """Manifests of checkpoints that could not be loaded."""
+    useless: dict[bytes, int] = field(default_factory=dict)
+    """Manifests of checkpoints that could not be loaded, with how often (empty: model 0)."""
     forgotten: int = 0
 
 
@@ -72,17 +86,25 @@ def wanted(state: RunState, me: bytes, mine: Holdings) -> Iterator[Effect]:
         return
     if member is None or _must_join(member, mine):
         if state.phase is not Phase.FINISHED:
-            yield Say(("join", state.last), mine.joining)
+            yield _join(member, mine)
         return
     yield from _vote(state, member, mine)
     yield from _witness(state, member, mine)
     yield from _train(state, member, mine)
+    yield from _come_late(state, member, mine)
     yield from _fetch(state, member, mine)
     yield from _follow(state, member, mine)
     yield from _keep(state, member, mine)
     yield from _be_audited(state, member, mine)
     yield from _audit(state, member, mine)
     yield from _forget(state, member, mine)
+
+
+def _join(member: Member | None, mine: Holdings) -> Say:
+    if member is None:
+        return Say(("join", 0), mine.joining)
+    own = member.own if member.own in mine.states else b""
+    return Say(("join", member.since), replace(mine.joining, own=own))
 
 
 def _must_join(member: Member, mine: Holdings) -> bool:
@@ -97,17 +119,20 @@ def _must_join(member: Member, mine: Holdings) -> bool:
 def _follow(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
     """Have the model of the last closed round: load, then fetch and apply round by round."""
     if mine.loaded is None or _astray(state, mine.loaded):
-        yield _load(state, mine)
+        yield _fewest_failures(_loads(state), mine)
         return
     at = mine.loaded.round
     if at >= state.last:
         return
     closed = state.closed.get(at + 1)
-    checkpoint = _checkpoint(state, mine)
-    if checkpoint is not None and checkpoint[1].round > at:
-        lost = closed is not None and any(_failed(mine, update) for update in closed.updates)
-        if closed is None or lost or checkpoint[1].round > at + RELOAD_BEYOND:
-            yield _load(state, mine)
+    lost = closed is not None and any(_failed(mine, update) for update in closed.updates)
+    newest = state.checkpoints[-1][1] if state.checkpoints else None
+    far = newest is not None and newest.round > at + RELOAD_BEYOND and newest.manifest not in mine.useless
+    if closed is None or lost or far:
+        newer = _loads(state, beyond=at)
+        if newer:
+            yield _fewest_failures(newer, mine)
+        if not lost:
             return
     for number in range(at + 1, state.last + 1):
         ahead = state.closed.get(number)
@@ -117,6 +142,8 @@ def _follow(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]
         if not missing and number == at + 1:
             yield Apply(ahead)
         for update in missing:
+            if update.body.payload in mine.malformed:
+                continue  # whoever accepted it has been deceived; only a checkpoint helps
             yield _get(state, member.author, update, holders=_witnessed(state, ahead, update))
 
 
@@ -125,23 +152,25 @@ def _astray(state: RunState, loaded: Loaded) -> bool:
     return agreed is not None and agreed != loaded.model
 
 
-def _load(state: RunState, mine: Holdings) -> Load:
-    checkpoint = _checkpoint(state, mine)
-    if checkpoint is None:
-        return Load(None, ())
-    keeper, body = checkpoint
-    return Load(body, (keeper, *(each.author for each in state.healthy() if each.author != keeper)))
-
-
-def _checkpoint(state: RunState, mine: Holdings) -> tuple[bytes, Checkpointed] | None:
+def _loads(state: RunState, *, beyond: int = -1) -> list[Load]:
+    """What could be loaded beyond a round, the newest first; model 0 last, if all that came after it is there."""
+    loads = []
     for keeper, body in reversed(state.checkpoints):
-        if body.manifest not in mine.useless:
-            return keeper, body
-    return None
+        if body.round > beyond:
+            others = (member.author for member in state.healthy() if member.author != keeper)
+            loads.append(Load(body, (keeper, *others)))
+    if beyond < 0 and (not loads or 1 in state.closed):
+        loads.append(Load(None, ()))
+    return loads
+
+
+def _fewest_failures(loads: list[Load], mine: Holdings) -> Load:
+    return min(loads, key=lambda load: mine.useless.get(load.manifest, 0))
 
 
 def _failed(mine: Holdings, update: Commit) -> bool:
-    return mine.failures.get(("fetch", update.body.payload), 0) >= FETCH_TRIES
+    payload = update.body.payload
+    return payload in mine.malformed or mine.failures.get(("fetch", payload), 0) >= FETCH_TRIES
 
 
 def _vote(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
@@ -152,7 +181,7 @@ def _vote(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
     if member.health is Health.JOINING:
         if loaded.round == state.last and not _astray(state, loaded) and member.author not in state.ready:
             yield Say(("ready", loaded.round, loaded.model), Ready(loaded.round, loaded.model))
-    elif loaded.round > 0 and loaded.round >= member.since and loaded.round >= state.last - 1:
+    elif loaded.round > member.hashed and (loaded.round in state.agreed or loaded.round in state.tallies):
         yield Say(("hash", loaded.round), Hashed(loaded.round, loaded.model))
 
 
@@ -180,6 +209,19 @@ def _train(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
         result, model = done[1], mine.models[train.base]
         body = Committed(train.round, train.units, result.payload, result.size, model, result.own, result.loss)
         yield Say(("commit", train.round, result.payload), body)
+
+
+def _come_late(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
+    """Say what one trained for a round that takes no more commitments: it tells how fast one is."""
+    number = max((number for number in mine.trained if number <= state.last), default=0)
+    closed = state.closed.get(number)
+    if closed is None or member.health is not Health.HEALTHY or number < state.last - LATE_ROUNDS:
+        return
+    train, result = mine.trained[number]
+    if number > max(member.own_round, member.late_round) and closed.assigned.get(member.author) == train.units:
+        model = mine.models.get(train.base, bytes(HASH_BYTES))
+        body = Committed(number, train.units, result.payload, result.size, model, result.own, result.loss)
+        yield Say(("commit", number, result.payload), body)
 
 
 def _fetch(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
@@ -211,10 +253,15 @@ def _witness(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect
     round = state.round
     if round is None or state.phase is not Phase.ROUND_WITNESS or member.author not in round.witnesses:
         return
-    if member.author in round.attested or member.health is not Health.HEALTHY:
+    if member.author not in round.awaited or member.health is not Health.HEALTHY:
         return
     payloads = [commit.body.payload for commit in round.commits]
-    decided = all(payload in mine.blobs or payload in mine.malformed for payload in payloads)
+    decided = all(
+        commit.body.payload in mine.blobs
+        or commit.body.payload in mine.malformed
+        or not is_waited_for(state.members[commit.author])
+        for commit in round.commits
+    )
     overdue = state.now - round.trained_at >= ATTEST_AT * round.longest
     if not (decided or overdue):
         return
@@ -226,8 +273,8 @@ def _keep(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
     """Make the checkpoint that one was drawn for: of the newest model on whose hash the members agree."""
     if member.author not in state.keepers or member.health is not Health.HEALTHY:
         return
-    newest = state.checkpoints[-1][1].round if state.checkpoints else 0
-    right = [round for round, model in mine.models.items() if round > newest and state.agreed.get(round) == model]
+    beyond = state.keepers_beyond
+    right = [round for round, model in mine.models.items() if round > beyond and state.agreed.get(round) == model]
     if not right:
         return
     round = max((number for number in right if number in mine.kept), default=max(right))
@@ -260,6 +307,8 @@ def _audit(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
         if finding is not None:
             body = Judged(closed.number, commit.author, finding.honest, finding.score, finding.why)
             yield Say(("judge", *key), body)
+        elif mine.failures.get(("fetch", owed.disclosure), 0) >= FETCH_TRIES and state.last >= owed.due:
+            yield Say(("judge", *key), Undisclosed(closed.number, commit.author))
         elif owed.disclosure not in mine.blobs:
             yield Fetch(owed.disclosure, owed.size, (commit.author,), purpose="disclosure")
         elif closed.base in mine.models and commit.body.payload in mine.blobs:

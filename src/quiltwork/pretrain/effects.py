@@ -29,6 +29,11 @@ class Load:
     holders: tuple[bytes, ...]
 
     @property
+    def manifest(self) -> bytes:
+        """What names the checkpoint; empty for model 0."""
+        return b"" if self.checkpoint is None else self.checkpoint.manifest
+
+    @property
     def key(self) -> Hashable:
         """See the module."""
         return ("load",)

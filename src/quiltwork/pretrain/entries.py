@@ -51,6 +51,7 @@ class Ticked(Body, frozen=True):
 class Joined(Body, frozen=True):
     """A member is here. `beacon` is the end of its chain of secrets, `data` the fingerprint of its data set.
 
+    `own` is the root of the optimizer state that it still has from its last commitment; empty: it begins with a new one.
     `addresses` is where its blobs can be had, the best first. `dtype` is what it computes in ("fp32", "bf16"), `device` the
     class of what it computes on ("cpu", "cuda:..."): the two on which the threshold of an audit depends.
     """
@@ -63,6 +64,7 @@ class Joined(Body, frozen=True):
     device: str = "cpu"
     protocol: int = PROTOCOL
     version: str = ""
+    own: bytes = b""
 
     def links(self) -> Links:
         """See Body."""
@@ -158,7 +160,7 @@ class Checkpointed(Body, frozen=True):
 
 @kind("pretrain.challenged", 1)
 class Challenged(Body, frozen=True):
-    """Somebody asks that a member's commitment of a round be computed again, beside what is drawn."""
+    """Somebody asks that a member's accepted commitment of a round be computed again, beside what is drawn."""
 
     round: int
     member: bytes
@@ -196,6 +198,18 @@ class Judged(Body, frozen=True):
         return Links(_audit(self.round, self.member), {f"round {self.round}": "of"})
 
 
+@kind("pretrain.undisclosed", 1)
+class Undisclosed(Body, frozen=True):
+    """A verifier cannot get what the audited member says that it has disclosed."""
+
+    round: int
+    member: bytes
+
+    def links(self) -> Links:
+        """See Body."""
+        return Links(_audit(self.round, self.member), {f"round {self.round}": "of"})
+
+
 @kind("pretrain.paused", 1)
 class Paused(Body, frozen=True):
     """The owner lays the run down at the end of the round."""
@@ -206,6 +220,18 @@ class Paused(Body, frozen=True):
 @kind("pretrain.resumed", 1)
 class Resumed(Body, frozen=True):
     """The owner takes the run up again."""
+
+
+@kind("pretrain.rewound", 1)
+class Rewound(Body, frozen=True):
+    """The owner takes the run back to model `round`, because what came after it is lost."""
+
+    round: int
+    reason: str = ""
+
+    def links(self) -> Links:
+        """See Body."""
+        return Links(f"round {self.round}")
 
 
 @kind("pretrain.amended", 1)

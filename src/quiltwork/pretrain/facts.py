@@ -56,8 +56,12 @@ class Member:
     said: Joined
     since: int
     """The number of the round before which it joined last."""
+    began: int = 0
+    """When it began to load the model."""
     synced: int = 1 << 62
     """The round of the model with which it was ready: it has the models from there on."""
+    hashed: int = -1
+    """The last round for whose model it gave the hash that was agreed on, or that may still be."""
     beacon: bytes = b""
     health: Health = Health.JOINING
     misses: int = 0
@@ -66,7 +70,11 @@ class Member:
     own_round: int = 0
     accepted_units: int = 0
     forfeited_units: int = 0
+    lost: int = 0
+    """Rounds in a row in which its commitment came to nothing, and those of others did not."""
     late: int = 0
+    late_round: int = 0
+    """The last round for which it came too late."""
     diverged: int = 0
     revealed: int = 0
     ticked: int = 0
@@ -136,6 +144,7 @@ class Closed:
     closed: int
     roster: tuple[bytes, ...]
     witnesses: tuple[bytes, ...]
+    assigned: dict[bytes, tuple[int, ...]]
     commits: tuple[Commit, ...]
     accepted: tuple[int, ...]
     """Numbers of the accepted commitments, in their order in the log: the order in which they are applied."""
@@ -204,6 +213,10 @@ class RunState:
     next_unit: int = 0
     returned: deque[int] = field(default_factory=deque)
     accepted_units: int = 0
+    """Of these `taken_back_units` were taken back, and are accepted once more when they are done again."""
+    taken_back_units: int = 0
+    rewinds: list[int] = field(default_factory=list)
+    """The rounds that the owner took the run back to."""
     closed: dict[int, Closed] = field(default_factory=dict)
     train_offsets: deque[int] = field(default_factory=lambda: deque(maxlen=64))
     """When the last commitments came, after their rounds opened: what adaptive deadlines are made of."""
@@ -217,11 +230,14 @@ class RunState:
     checkpoints: list[tuple[bytes, Checkpointed]] = field(default_factory=list)
     """Who keeps which, the newest last."""
     keepers: tuple[bytes, ...] = ()
-    """Who is to make a checkpoint of round `last` or later."""
+    """Who is to make a checkpoint of a round after `keepers_beyond`, and has not done it yet."""
+    keepers_beyond: int = 0
 
     cases: dict[tuple[int, bytes], Case] = field(default_factory=dict)
     """Open audits, by round and audited member."""
     disclosures: dict[tuple[int, bytes], tuple[bytes, int]] = field(default_factory=dict)
+    undisclosed: dict[tuple[int, bytes], set[bytes]] = field(default_factory=dict)
+    """Verifiers who could not get a disclosure."""
     challengers: dict[tuple[int, bytes], bytes] = field(default_factory=dict)
     rulings: deque[Ruling] = field(default_factory=lambda: deque(maxlen=RULINGS_KEPT))
     outcomes: dict[Outcome, int] = field(default_factory=dict)

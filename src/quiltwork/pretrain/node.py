@@ -91,8 +91,8 @@ class Node:
         """An effect could not be carried out; it is tried again after a pause, if it is still wanted."""
         self._in_flight.pop(effect.key, None)
         self.mine.failures[effect.key] = self.mine.failures.get(effect.key, 0) + 1
-        if isinstance(effect, Load) and effect.checkpoint is not None:
-            self.mine.useless.add(effect.checkpoint.manifest)
+        if isinstance(effect, Load):
+            self.mine.useless[effect.manifest] = self.mine.useless.get(effect.manifest, 0) + 1
         pause = self._pauses.get(effect.key, FIRST_PAUSE_NS)
         self._pauses[effect.key] = min(2 * pause, LONGEST_PAUSE_NS)
         self._not_before[effect.key] = self.state.now + pause
@@ -100,14 +100,16 @@ class Node:
     def done(self, effect: Effect, result: Result = None) -> None:
         """An effect was carried out."""
         self._in_flight.pop(effect.key, None)
-        self._pauses.pop(effect.key, None)
-        self.mine.failures.pop(effect.key, None)
+        for marks in (self._pauses, self._not_before, self.mine.failures):
+            marks.pop(effect.key, None)
         match effect, result:
             case Say(), None:
                 self._not_before[effect.key] = self.state.now + REPEAT_NS
             case Load(), Loaded():
                 self._hold(result)
                 self.mine.models = {result.round: result.model}
+                self.mine.kept.clear()  # of what came after it, another model may have been kept
+                self.mine.useless.clear()
             case Fetch(), str() if result:
                 self.mine.malformed[effect.blob] = result
             case Fetch(), _:
@@ -150,10 +152,16 @@ class Node:
         for blob in [blob for blob in mine.malformed if blob not in needed]:
             del mine.malformed[blob]
         for marks in (self._not_before, self._pauses, mine.failures):
-            for key in [key for key in marks if isinstance(key, tuple) and _round_of(key) < forget.models]:
-                del marks[key]
+            for mark in [mark for mark in marks if _is_over(mark, forget.models, needed)]:
+                del marks[mark]
 
 
-def _round_of(key: tuple[Hashable, ...]) -> int:
-    """The round that an effect's key is about; what is about none is kept."""
-    return next((part for part in key if isinstance(part, int)), 1 << 62)
+def _is_over(key: Hashable, models: int, needed: set[bytes]) -> bool:
+    """Whether an effect is about a blob that nobody needs, or a round before these models."""
+    match key:
+        case ("fetch", blob):
+            return blob not in needed
+        case (_, int(round), *_):
+            return round < models
+        case _:
+            return False

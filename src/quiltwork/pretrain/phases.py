@@ -66,8 +66,11 @@ def _warm_up(state: RunState) -> None:
     elif len(healthy) == len(here) or (state.epoch and len(healthy) >= state.config.init_min_clients):
         _begin_epoch(state)  # nobody waits for newcomers who can come in the middle
     elif _lasted(state, state.config.warmup_time):
-        if state.last not in state.agreed:
-            agreement.settle_by_plurality(state, state.last)
+        for member in here:
+            if member.health is Health.JOINING and member.author not in state.ready:
+                agreement.drop(state, member.author)
+        agreement.count(state, state.last)
+        agreement.settle_by_plurality(state, state.last, least=state.config.min_clients)
         if len(state.healthy()) >= state.config.min_clients:
             _begin_epoch(state)
         else:
@@ -85,14 +88,12 @@ def _after_round(state: RunState) -> None:
     """A round has closed: open the next, or cool down."""
     if state.amended is not None:
         state.config, state.amended = state.amended, None
-    checkpoint = state.checkpoints[-1][1].round if state.checkpoints else 0
-    if state.last - checkpoint >= state.config.checkpoint_rounds:
-        draw_keepers(state)
+    _draw_keepers_if_due(state)
     over = state.step >= state.config.total_steps
     epoch_over = state.now - state.epoch_opened >= round(state.config.epoch_time * NANO)
     too_few = len(state.healthy()) < state.config.min_clients or state.barren >= BARREN_ROUNDS
     if over or epoch_over or too_few or state.pausing:
-        draw_keepers(state)
+        draw_keepers(state, beyond=state.last - 1)
         rounds.take_back(state)
         _enter(state, Phase.COOLDOWN)
     else:
@@ -112,13 +113,24 @@ def _cool_down(state: RunState) -> None:
         _enter(state, Phase.WAITING_FOR_MEMBERS)
 
 
-def resume(state: RunState) -> None:
-    """Take a paused run up."""
+def wait_for_members(state: RunState) -> None:
+    """Take up a run that was paused, or taken back."""
     _enter(state, Phase.WAITING_FOR_MEMBERS)
 
 
-def draw_keepers(state: RunState) -> None:
-    """Choose who makes a checkpoint of the last round or a later one."""
+def _draw_keepers_if_due(state: RunState) -> None:
+    """Every so many rounds since the last checkpoint; earlier if none of those who were asked is healthy any more."""
+    checkpoint = state.checkpoints[-1][1].round if state.checkpoints else 0
+    age = state.last - checkpoint
+    if age >= state.config.checkpoint_rounds:
+        waiting = any(state.members[keeper].health is Health.HEALTHY for keeper in state.keepers)
+        if not waiting or age % state.config.checkpoint_rounds == 0:
+            draw_keepers(state, beyond=checkpoint)
+
+
+def draw_keepers(state: RunState, *, beyond: int) -> None:
+    """Choose who makes a checkpoint of a round after `beyond`."""
+    state.keepers_beyond = beyond
     healthy = state.healthy()
     order = permutation(len(healthy), state.seed, "keepers")
     state.keepers = tuple(healthy[index].author for index in order[:KEEPERS].tolist())

@@ -22,6 +22,15 @@ EARLIEST_SHARE = 0.5
 """An adaptive deadline ends a round only when half of its units are there: a rule against slow members must not turn
 against a round in which everybody is slow."""
 
+LATE_ROUNDS = 8
+"""Rounds by which a commitment may be late and still tell how fast its author is; the slow would be given work that nobody
+waits for, again and again, if nothing were known of them."""
+
+GIVEN_UP_AFTER = 2
+ASKED_AGAIN_EVERY = 8
+"""Witnesses wait no longer for the payload of who kept it from them so many rounds in a row, but for every so-manyth: a member
+that gives its work to nobody, or whose link is down, must not cost every round the time in which one hopes for it."""
+
 MOST_DOUBLINGS = 4
 """A run whose rounds fail is given 16 times the time that was planned; more would hide that it cannot work."""
 
@@ -88,6 +97,14 @@ def _still_given(state: RunState) -> Given | None:
     return Given(ahead.number, ahead.since, kept) if kept else None
 
 
+def abandon(state: RunState) -> None:
+    """Break the round off, as if it had not begun."""
+    if state.round is not None:
+        state.returned.extend(sorted(unit for units in state.round.assigned.values() for unit in units))
+        state.round = None
+    take_back(state)
+
+
 def take_back(state: RunState) -> None:
     """No round comes next: what was given out ahead goes back."""
     if state.ahead is not None:
@@ -129,7 +146,7 @@ def _fault(state: RunState, round: Round, member: Member, body: Committed) -> st
         return "the member has committed in this round"
     mine = round.assigned.get(author, ())
     if not body.units or not set(body.units) <= set(mine) or len(set(body.units)) != len(body.units):
-        return f"it was assigned the units {list(mine)}, and commits {list(body.units[:16])}"
+        return f"it was assigned {_listed(mine)}, and commits {_listed(body.units)}"
     if any(len(hash) != HASH_BYTES for hash in (body.payload, body.own, body.model)):
         return "a hash in it is not 32 bytes"
     if not 0 < body.size <= state.config.max_payload_bytes:
@@ -139,20 +156,27 @@ def _fault(state: RunState, round: Round, member: Member, body: Committed) -> st
     return agreement.vote(state, round.base, author, body.model)
 
 
+def _listed(units: tuple[int, ...]) -> str:
+    return f"the units {', '.join(map(str, units[:8]))}{'...' if len(units) > 8 else ''}" if units else "no units"
+
+
 def _late(state: RunState, member: Member, body: Committed) -> str:
     """Who comes late is alive, and its speed is known: it will be given less."""
-    closed = state.closed.get(body.round)
-    if closed is not None:
-        since = closed.since
-    elif state.round is not None and state.round.number == body.round:
-        since = state.round.since
-    else:
+    late = state.round if state.round is not None and state.round.number == body.round else None
+    round = late or state.closed.get(body.round)
+    if round is None:
         return f"round {body.round} is not open"
-    if member.health is Health.HEALTHY:
+    if body.round < state.last - LATE_ROUNDS or body.round <= max(member.own_round, member.late_round):
+        return f"round {body.round} takes no more commitments of the member"
+    units = set(body.units)
+    if member.health is not Health.HEALTHY or not units or not units <= set(round.assigned.get(member.author, ())):
+        return f"round {body.round} takes no more commitments"
+    member.late += 1
+    member.late_round = body.round
+    if member.author not in round.witnesses:
         member.misses = 0
-        member.late += 1
-        _measure(state, member, len(body.units), since)
-    return f"round {body.round} takes no more commitments"
+    _measure(state, member, len(units), round.since)
+    return f"round {body.round} takes no more commitments; this one tells how fast the member is"
 
 
 def _measure(state: RunState, member: Member, units: int, since: int) -> None:
@@ -188,6 +212,8 @@ def attest(state: RunState, author: bytes, body: Attested) -> str:
         return "the witness is not healthy any more"
     if author in round.attested:
         return "the witness has attested in this round"
+    if author not in round.awaited:
+        return "the witness joined again when others had revealed already"
     try:
         held = Bitmap.from_bytes(len(round.commits), body.held)
     except ValueError as error:
@@ -213,8 +239,21 @@ def tick(state: RunState) -> None:
     early = state.now - (round.since if state.phase is Phase.ROUND_TRAIN else state.entered) >= round.waits
     if state.phase is Phase.ROUND_TRAIN and (late or (early and _half_is_done(round))):
         close_training(state)
-    elif state.phase is Phase.ROUND_WITNESS and (late or (early and len(_accepted(round)) == len(round.commits))):
+    elif state.phase is Phase.ROUND_WITNESS and (late or (early and _all_is_held(state, round))):
         close_round(state)
+
+
+def _all_is_held(state: RunState, round: Round) -> bool:
+    """Whether enough witnesses hold what one waits for."""
+    held = set(_held(round))
+    return all(
+        number in held or not is_waited_for(state.members[commit.author]) for number, commit in enumerate(round.commits)
+    )
+
+
+def is_waited_for(member: Member) -> bool:
+    """Whether a round waits for the payload that a member has committed to."""
+    return member.lost < GIVEN_UP_AFTER or member.lost % ASKED_AGAIN_EVERY == 0
 
 
 def _half_is_done(round: Round) -> bool:
@@ -226,14 +265,16 @@ def close_round(state: RunState) -> None:
     """Accept what the witnesses hold; give back what is lost; draw the seed, the audits and the keepers."""
     round = state.round
     assert round is not None
-    if round.base not in state.agreed:
-        agreement.settle_by_plurality(state, round.base)
-    accepted = tuple(
+    agreement.count(state, round.base)  # of its voters some may have gone since
+    if round.base not in state.agreed and state.barren >= state.config.max_misses:
+        agreement.settle_by_plurality(state, round.base, least=1)
+    held = [
         number
-        for number in _accepted(round)
+        for number in _held(round)
         if round.commits[number].body.model == state.agreed.get(round.base)
-        and audits.counts(state, round.commits[number].author)
-    )
+        and state.members[round.commits[number].author].health is not Health.EJECTED
+    ]
+    accepted = tuple(number for number in held if audits.counts(state, round.commits[number].author))
     done = {unit for number in accepted for unit in round.commits[number].body.units}
     lost = tuple(unit for units in round.assigned.values() for unit in units if unit not in done)
     state.returned.extend(sorted(lost))
@@ -248,6 +289,7 @@ def close_round(state: RunState) -> None:
         closed=state.now,
         roster=round.roster,
         witnesses=round.witnesses,
+        assigned=round.assigned,
         commits=tuple(round.commits),
         accepted=accepted,
         returned=lost,
@@ -257,11 +299,13 @@ def close_round(state: RunState) -> None:
     state.round = None
     _account(state, closed)
     _count_misses(state, round)
+    _drop_loiterers(state)
     agreement.open_tally(state, closed.number, tuple(member.author for member in state.healthy()))
-    audits.after_round(state, closed)
+    audits.after_round(state, closed, [closed.commits[number] for number in held])
 
 
-def _accepted(round: Round) -> list[int]:
+def _held(round: Round) -> list[int]:
+    """Numbers of the commitments whose payloads enough witnesses hold."""
     needed = witness_quorum(len(round.witnesses))
     counts = tally(len(round.commits), list(round.attested.values()))
     return [number for number, count in enumerate(counts) if count >= needed]
@@ -270,6 +314,11 @@ def _accepted(round: Round) -> list[int]:
 def _account(state: RunState, closed: Closed) -> None:
     state.barren = 0 if closed.accepted else state.barren + 1
     state.step += bool(closed.accepted)
+    accepted = set(closed.accepted)
+    for number, commit in enumerate(closed.commits):
+        if accepted:
+            member = state.members[commit.author]
+            member.lost = 0 if number in accepted else member.lost + 1
     for update in closed.updates:
         units = len(update.body.units)
         member = state.members[update.author]
@@ -290,9 +339,17 @@ def _count_misses(state: RunState, round: Round) -> None:
         owed, given = (witnesses, round.attested) if author in witnesses else (round.assigned, round.committed)
         if author not in owed:
             continue
-        member.misses = 0 if author in given else member.misses + 1
+        heard = author in given or (author not in witnesses and member.late_round == round.number)
+        member.misses = 0 if heard else member.misses + 1
         if member.misses >= state.config.max_misses and member.health is Health.HEALTHY:
-            member.health = Health.DROPPED
+            agreement.drop(state, author)
+
+
+def _drop_loiterers(state: RunState) -> None:
+    """Who joined and has not become ready in the time for it may have gone: whose node lives joins again at once."""
+    for member in state.here():
+        if member.health is Health.JOINING and state.now - member.began >= round(state.config.warmup_time * NANO):
+            agreement.drop(state, member.author)
 
 
 def _healthy(state: RunState, author: bytes) -> bool:

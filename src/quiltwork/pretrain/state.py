@@ -9,7 +9,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from quiltwork.log import Body, Entry, Refused
-from quiltwork.pretrain import agreement, audits, phases, rounds
+from quiltwork.pretrain import agreement, audits, phases, rewind, rounds
 from quiltwork.pretrain.config import Coordinator
 from quiltwork.pretrain.entries import (
     PROTOCOL,
@@ -27,7 +27,9 @@ from quiltwork.pretrain.entries import (
     Ready,
     Responded,
     Resumed,
+    Rewound,
     Ticked,
+    Undisclosed,
 )
 from quiltwork.pretrain.facts import HERE, Health, Member, Phase, RunState
 
@@ -39,10 +41,15 @@ ISSUES_KEPT = 1_000
 CHECKPOINTS_KEPT = 3
 """Newcomers who cannot load the newest try an older one of another member."""
 
-LONGEST_STEP_NS = 3_600 * 10**9
-"""A tick that is further ahead than this is a clock that is wrong, unless nothing happened for as long."""
+LARGEST_MANIFEST_BYTES = 256 << 20
+"""Of a checkpoint, as its readers bound it: a larger one is refused before anybody fetches it."""
 
-_FOR_MEMBERS = (Ready, Left, Committed, Attested, Hashed, Checkpointed, Challenged, Responded, Judged)
+MOST_ADDRESSES, LONGEST_ADDRESS = 8, 256
+LONGEST_NAME = 64
+LONGEST_KIND = 32, 64
+"""Characters of dtype and device. What a member says of itself is kept by all, as long as the run lasts."""
+
+_FOR_MEMBERS = (Ready, Left, Committed, Attested, Hashed, Checkpointed, Challenged, Responded, Judged, Undisclosed)
 
 
 def apply(state: RunState, entry: Entry) -> RunState:
@@ -104,7 +111,9 @@ def _dispatch(state: RunState, author: bytes, body: object) -> str:
             issue = audits.judge(state, author, body)
             phases.advance(state)
             return issue
-        case Paused() | Resumed() | Amended():
+        case Undisclosed():
+            return audits.undisclosed(state, author, body)
+        case Paused() | Resumed() | Amended() | Rewound():
             return _order(state, author, body)
         case Created():
             return "the run has begun already"
@@ -145,7 +154,7 @@ def _rules(text: str) -> Coordinator | str:
         return f"the rules are not valid: {error.error_count()} mistakes, the first: {error.errors()[0]['msg']}"
 
 
-def _order(state: RunState, author: bytes, body: Paused | Resumed | Amended) -> str:
+def _order(state: RunState, author: bytes, body: Paused | Resumed | Amended | Rewound) -> str:
     if author != state.owner:
         return "only the run's owner may say that"
     match body:
@@ -157,10 +166,21 @@ def _order(state: RunState, author: bytes, body: Paused | Resumed | Amended) -> 
             else:
                 state.pausing = True
         case Resumed():
-            if state.phase is not Phase.PAUSED:
+            if state.pausing:
+                state.pausing = False
+            elif state.phase is not Phase.PAUSED:
                 return f"the run is {state.phase}, not paused"
-            phases.resume(state)
-            phases.advance(state)
+            else:
+                phases.wait_for_members(state)
+                phases.advance(state)
+        case Rewound():
+            if state.phase is Phase.FINISHED:
+                return "the run is over"
+            if issue := rewind.rewind(state, body):
+                return issue
+            if state.phase is not Phase.PAUSED:
+                phases.wait_for_members(state)
+                phases.advance(state)
         case Amended():
             config = _rules(body.coordinator)
             if isinstance(config, str):
@@ -168,7 +188,13 @@ def _order(state: RunState, author: bytes, body: Paused | Resumed | Amended) -> 
             fixed = ("unit_sequences", "sequence_length", "overlap", "clock")
             if any(getattr(config, name) != getattr(state.config, name) for name in fixed):
                 return f"of a run that has begun, {', '.join(fixed)} stay as they are"
-            state.amended = config
+            if state.phase is Phase.FINISHED:
+                return "the run is over"
+            if state.round is None:
+                state.config = config
+                phases.advance(state)
+            else:
+                state.amended = config
     return ""
 
 
@@ -182,8 +208,8 @@ def _tick(state: RunState, author: bytes, body: Ticked) -> str:
         if member is None or member.health not in HERE:
             return "only members tell the time"
         member.ticked = max(member.ticked, body.now)
-        ticks = sorted(each.ticked for each in state.here() if each.ticked)
-        now = ticks[(len(ticks) - 1) // 2]  # the lower median: no minority can push it ahead
+        ticks = sorted(each.ticked for each in state.here())
+        now = ticks[(len(ticks) - 1) // 2]  # the lower median: no minority, nor a half, can push it ahead
     if now > state.now:
         state.now = now
         phases.advance(state)
@@ -199,31 +225,53 @@ def _join(state: RunState, author: bytes, body: Joined) -> str:
         return f"it follows protocol {body.protocol}; this run follows {PROTOCOL}"
     if state.config.admit and author.hex() not in state.config.admit:
         return "its key is not among those that are admitted"
-    if len(body.beacon) != rounds.HASH_BYTES:
-        return "its beacon is not 32 bytes"
     if member is not None and member.health is Health.EJECTED:
         return "it was ejected"
-    if member is None or member.health not in HERE:
-        if len(state.here()) >= state.config.max_clients:
-            return f"{state.config.max_clients} members are here, as many as the run takes"
-        fault = _data_fault(state, body)
-        if fault:
-            return fault
+    if (member is None or member.health not in HERE) and len(state.here()) >= state.config.max_clients:
+        return f"{state.config.max_clients} members are here, as many as the run takes"
+    fault = _form_fault(body) or _data_fault(state, author, body)
+    if fault:
+        return fault
     if member is None:
-        state.members[author] = Member(author, body, since=state.last + 1, beacon=body.beacon)
+        state.members[author] = Member(author, body, since=state.last + 1, began=state.now, beacon=body.beacon)
     else:
-        # Its optimizer's state is a new one, and so is its chain of secrets; what it earned and how it stands remain.
-        member.said, member.since, member.beacon = body, state.last + 1, body.beacon
-        member.own, member.own_round, member.misses, member.revealed = b"", 0, 0, 0
-        member.health = Health.JOINING
-        state.ready.pop(author, None)
+        _join_again(state, member, body)
     if state.phase in (Phase.WAITING_FOR_MEMBERS, Phase.WARMUP):
         phases.advance(state)
     return ""
 
 
-def _data_fault(state: RunState, body: Joined) -> str:
-    known = next((each.said.data for each in state.here() if each.said.data), b"")
+def _join_again(state: RunState, member: Member, body: Joined) -> None:
+    """What it earned and how it stands remain, and of its chain and its optimizer's state what it still has."""
+    if body.beacon != member.said.beacon:
+        member.beacon, member.revealed = body.beacon, 0
+    if body.own != member.own:
+        member.own, member.own_round = b"", 0
+    if state.round is not None and state.phase is Phase.ROUND_WITNESS:
+        # Others have revealed: who could choose its chain now would choose the seed
+        state.round.awaited.discard(member.author)
+    member.said, member.since, member.began, member.misses = body, state.last + 1, state.now, 0
+    member.health = Health.JOINING
+    state.ready.pop(member.author, None)
+
+
+def _form_fault(body: Joined) -> str:
+    if len(body.beacon) != rounds.HASH_BYTES:
+        return "its beacon is not 32 bytes"
+    if len(body.data) not in (0, rounds.HASH_BYTES):
+        return "the fingerprint of its data set is not 32 bytes"
+    if len(body.addresses) > MOST_ADDRESSES or any(len(address) > LONGEST_ADDRESS for address in body.addresses):
+        return f"it has more than {MOST_ADDRESSES} addresses, or one of more than {LONGEST_ADDRESS} characters"
+    if len(body.name) > LONGEST_NAME or len(body.version) > LONGEST_NAME:
+        return f"its name or version has more than {LONGEST_NAME} characters"
+    for what, said, most in zip(("dtype", "device"), (body.dtype, body.device), LONGEST_KIND, strict=True):
+        if not 0 < len(said) <= most:
+            return f"its {what} has {len(said)} characters, not 1 to {most}"
+    return ""
+
+
+def _data_fault(state: RunState, author: bytes, body: Joined) -> str:
+    known = next((each.said.data for each in state.here() if each.said.data and each.author != author), b"")
     if known and body.data and body.data != known:
         return f"its data set is {body.data[:4].hex()}, that of the others {known[:4].hex()}: they would train different units"
     return ""
@@ -249,16 +297,19 @@ def _checkpoint(state: RunState, author: bytes, body: Checkpointed) -> str:
     agreed = state.agreed.get(body.round)
     if state.members[author].health is not Health.HEALTHY:
         return f"the member is {state.members[author].health}"
+    if author not in state.keepers:
+        return "nobody asked the member for a checkpoint"
+    if body.round <= state.keepers_beyond:
+        return f"a checkpoint of a round after {state.keepers_beyond} was asked for, not of {body.round}"
     if agreed is None or body.model != agreed:
         return f"it is not known to be model {body.round}"
     if len(body.manifest) != rounds.HASH_BYTES:
         return "its manifest is not named by 32 bytes"
+    if not 0 < body.manifest_size <= LARGEST_MANIFEST_BYTES:
+        return f"its manifest of {body.manifest_size} bytes is not within 1 to {LARGEST_MANIFEST_BYTES}"
+    state.keepers = tuple(keeper for keeper in state.keepers if keeper != author)
     kept = [(who, each) for who, each in state.checkpoints if who != author]
-    if kept and body.round < kept[-1][1].round:
-        return f"a checkpoint of round {kept[-1][1].round} is there already"
-    state.checkpoints = [*kept, (author, body)][-CHECKPOINTS_KEPT:]
-    if body.round >= state.last:
-        state.keepers = ()
+    state.checkpoints = sorted([*kept, (author, body)], key=lambda each: each[1].round)[-CHECKPOINTS_KEPT:]
     _forget(state)
     phases.advance(state)
     return ""

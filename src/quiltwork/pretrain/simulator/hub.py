@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from quiltwork.pretrain.entries import Ticked
-from quiltwork.pretrain.facts import Phase
 from quiltwork.pretrain.simulator.referee import Referee
 from quiltwork.pretrain.simulator.world import HUB, SECOND, World
 
@@ -34,6 +33,10 @@ class Hub:
         self._append([(self.owner, created), (self.owner, Ticked(self.world.now))])
         self.world.after(TICK, self._tick)
 
+    def order(self, body: object) -> None:
+        """The owner says something."""
+        self._append([(self.owner, Ticked(self.world.now)), (self.owner, body)])
+
     def submit(self, said: Said, appended: Callable[[], None]) -> None:
         """Take something that a machine says; `appended` is called when it is in the log."""
         if not self._gathered:
@@ -49,8 +52,7 @@ class Hub:
     def _tick(self) -> None:
         if self.world.now - self.referee.state.now >= TICK:
             self._append([(self.owner, Ticked(self.world.now))])
-        if self.referee.state.phase is not Phase.FINISHED:
-            self.world.after(TICK, self._tick)
+        self.world.after(TICK, self._tick)
 
     def _append(self, said: list[Said]) -> None:
         for author, body in said:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from quiltwork.log import Body
 from quiltwork.pretrain.bitmap import Bitmap
 from quiltwork.pretrain.effects import Audit, Effect, Finding, Say, Train, Trained
-from quiltwork.pretrain.entries import Attested, Committed, Hashed, Judged, Ready
+from quiltwork.pretrain.entries import (
+    Attested,
+    Challenged,
+    Checkpointed,
+    Committed,
+    Hashed,
+    Judged,
+    Ready,
+    Responded,
+    Undisclosed,
+)
 from quiltwork.pretrain.simulator.machine import Machine
-from quiltwork.pretrain.simulator.toy import hash_of, state_after, update
+from quiltwork.pretrain.simulator.toy import blob_of, hash_of, state_after, update
 from quiltwork.pretrain.simulator.world import SECOND
 
 
@@ -19,6 +31,31 @@ class Lazy(Machine):
     def trained(self, effect: Train) -> None:
         """See Machine."""
         blob = update(self.chance.randbytes(32), effect.own, effect.units)
+        self.publish(blob)
+        own = state_after(effect.own, blob)
+        self._states.add(own)
+        self._done(effect, Trained(hash_of(blob), self.size, own, loss=0.5))
+
+
+class Hider(Lazy):
+    """The same; when it is audited it says that it has disclosed its states, and gives them to nobody."""
+
+    cheat = "hider"
+
+    def serves(self, blob: bytes) -> bytes | None:
+        """See Machine."""
+        is_disclosed = any(blob == disclosed.disclosure for disclosed in self.node.mine.disclosed.values())
+        return None if is_disclosed else super().serves(blob)
+
+
+class Garbler(Machine):
+    """Sends updates that are not even well formed."""
+
+    cheat = "garbler"
+
+    def trained(self, effect: Train) -> None:
+        """See Machine."""
+        blob = blob_of("garbled", effect.round, self.place)
         self.publish(blob)
         own = state_after(effect.own, blob)
         self._states.add(own)
@@ -61,8 +98,20 @@ class FalseVoter(Machine):
         super().say(effect, body)
 
 
+class FalseKeeper(Machine):
+    """Keeps checkpoints that nobody can load."""
+
+    cheat = "false keeper"
+
+    def say(self, effect: Say, body: Body) -> None:
+        """See Machine."""
+        if isinstance(body, Checkpointed):
+            body = replace(body, manifest=self.chance.randbytes(32))
+        super().say(effect, body)
+
+
 class FalseJudge(Machine):
-    """Calls the honest guilty and the guilty honest."""
+    """Calls the honest guilty and the guilty honest, or says that it cannot get what they disclosed."""
 
     cheat = "false judge"
 
@@ -70,6 +119,12 @@ class FalseJudge(Machine):
         """See Machine."""
         guilty = self.machines[effect.member].cheat == "lazy"
         self._done(effect, Finding(guilty, float(guilty), "made up"))
+
+    def say(self, effect: Say, body: Body) -> None:
+        """See Machine."""
+        if isinstance(body, Judged) and self.chance.random() < 0.2:
+            body = Undisclosed(body.round, body.member)
+        super().say(effect, body)
 
 
 class Copycat(Machine):
@@ -86,7 +141,7 @@ class Copycat(Machine):
 
 
 class Flooder(Machine):
-    """Says at every turn what it may not: other rounds, other units, verdicts on everybody."""
+    """Says at every turn what it may not: other rounds, other units, verdicts on everybody, checkpoints of nothing."""
 
     cheat = "flooder"
 
@@ -103,6 +158,11 @@ class Flooder(Machine):
         victim = chance.choice(list(self.machines))
         for body in (
             Committed(number, (chance.randrange(1000),), hash, 1, hash, hash),
+            Committed(self.node.state.last, tuple(range(1000)), hash, 1, hash, hash),
+            Checkpointed(self.node.state.last, self.node.state.agreed.get(self.node.state.last, hash), hash, 1),
+            Responded(number, hash, 1),
+            Undisclosed(number, victim),
+            Challenged(number, victim),
             Attested(number, chance.randbytes(1), hash),
             Judged(number, victim, False, 0.0, "made up"),
             Hashed(number + 7, hash),
@@ -110,4 +170,15 @@ class Flooder(Machine):
             self._deliver(body, lambda: None)
 
 
-LIARS = (Lazy, Withholder, FalseWitness, FalseVoter, FalseJudge, Copycat, Flooder)
+LIARS = (
+    Lazy,
+    Hider,
+    Garbler,
+    Withholder,
+    Copycat,
+    FalseWitness,
+    FalseVoter,
+    FalseKeeper,
+    FalseJudge,
+    Flooder,
+)

@@ -33,7 +33,8 @@ NO_ANSWER = 2 * SECOND
 APPLYING = SECOND // 50
 """For a payload: a model of a million parameters on a laptop."""
 
-REVEALS = 1_024
+REVEALS = 100
+"""So few that long runs use chains up: then a machine makes another and joins again."""
 
 
 class Machine:
@@ -66,14 +67,25 @@ class Machine:
             self._secret = self.chance.randbytes(32)
         self.alive = True
         self.lives += 1
+        self._busy = self.world.now
         onion = Onion(self._secret, REVEALS)
-        holdings = Holdings(Joined(onion.anchor, (f"sim://{self.place}",)), onion, states=set(self._states))
+        holdings = Holdings(self._joining(onion), onion, states=set(self._states))
         holdings.blobs = set(self.disk)
         self.trainer = ToyTrainer(self.size)
         self.node = Node(self.author, holdings)
         self._heard = 0
         self.hub.listeners[self.place] = self._listener()
         self.hub.send(self.place)
+
+    def _joining(self, onion: Onion) -> Joined:
+        return Joined(onion.anchor, (f"sim://{self.place}",))
+
+    def _renew_onion(self) -> None:
+        member = self.node.state.members.get(self.author)
+        if member is not None and member.revealed >= REVEALS - 1:
+            self._secret = self.chance.randbytes(32)
+            onion = Onion(self._secret, REVEALS)
+            self.node.mine.onion, self.node.mine.joining = onion, self._joining(onion)
 
     def crash(self) -> None:
         """Stop at once; what was being done is lost."""
@@ -89,6 +101,7 @@ class Machine:
                     author, body = self.hub.log[self._heard]
                     self.node.told(author, body, self._heard)
                     self._heard += 1
+                self._renew_onion()
                 self.go_on()
 
         return hear
@@ -107,6 +120,11 @@ class Machine:
         life = self.lives
         self.world.after(duration, lambda: event() if self.lives == life else None)
 
+    def _computed(self, duration: int, event: Callable[[], None]) -> None:
+        """The same, after what is computed already: training, applying and auditing share the cores."""
+        self._busy = max(self._busy, self.world.now) + duration
+        self._later(self._busy - self.world.now, event)
+
     # --- hands --------------------------------------------------------------------------------------------------------
 
     def begin(self, effect: Effect) -> None:
@@ -120,32 +138,39 @@ class Machine:
                 self._fetch(effect, self._route(effect.holders), lambda blob: self._fetched(effect, blob))
             case Train():
                 duration = round(len(effect.units) / self.speed * SECOND * self.chance.uniform(0.9, 1.2))
-                self._later(duration, lambda: self.trained(effect))
+                self._computed(duration, lambda: self.trained(effect))
             case Apply():
-                self._later(APPLYING * (1 + len(effect.closed.accepted)), lambda: self._apply(effect))
+                self._computed(APPLYING * (1 + len(effect.closed.accepted)), lambda: self._apply(effect))
             case Keep():
-                self._later(SECOND, lambda: self._keep(effect))
+                self._computed(SECOND, lambda: self._keep(effect))
             case Disclose():
                 self._later(SECOND // 10, lambda: self._disclose(effect))
             case Audit():
                 duration = round(len(effect.committed.units) / self.speed * SECOND)
-                self._later(duration, lambda: self.audited(effect))
+                self._computed(duration, lambda: self.audited(effect))
             case Forget():
                 self._forget(effect)
 
     def say(self, effect: Say, body: Body) -> None:
-        """Send something to the log; what a partition holds up arrives later."""
+        """Send something to the log."""
         self._deliver(body, lambda: self._done(effect))
 
     def _deliver(self, body: Body, appended: Callable[[], None]) -> None:
+        """What a partition holds up leaves later; what has left arrives, though the machine crashes meanwhile."""
         life, world = self.lives, self.world
 
         def back() -> None:
             world.after(world.hop(self.place), lambda: appended() if self.lives == life else None)
 
+        def leave() -> None:
+            if self.lives == life:
+                world.after(world.hop(self.place), lambda: self.hub.submit((self.author, body), back))
+
         leaves = world.healed_by(HUB, self.place, world.now)
-        arrives = leaves + world.hop(self.place)
-        world.at(arrives, lambda: self.hub.submit((self.author, body), back) if self.lives == life else None)
+        if leaves > world.now:
+            world.at(leaves, leave)
+        else:
+            leave()
 
     def serves(self, blob: bytes) -> bytes | None:
         """Give a blob to whoever asks for it."""
@@ -229,7 +254,8 @@ class Machine:
             self.node.failed(effect, "the model changed in between")
             return
         result = self.trainer.apply(effect)
-        self.hub.referee.applied(self.author, effect.closed.number, result.model, honest=not self.cheat)
+        if not self.cheat:
+            self.hub.referee.applied(effect.closed.number, result.model, rewinds=len(self.node.state.rewinds))
         self._done(effect, result)
 
     def _keep(self, effect: Keep) -> None:

@@ -9,8 +9,8 @@ from random import Random
 
 from quiltwork.audit import AuditConfig
 from quiltwork.pretrain.config import Coordinator
-from quiltwork.pretrain.entries import Created
-from quiltwork.pretrain.facts import Health, Phase
+from quiltwork.pretrain.entries import Created, Rewound
+from quiltwork.pretrain.facts import HERE, Health, Phase
 from quiltwork.pretrain.simulator.hub import Hub
 from quiltwork.pretrain.simulator.liars import LIARS
 from quiltwork.pretrain.simulator.machine import Machine
@@ -20,6 +20,9 @@ from quiltwork.pretrain.simulator.world import HUB, SECOND, START, Link, Partiti
 PATIENCE = 3_600 * SECOND
 """Once all accidents are over, a run in which so long nothing is accepted has stopped: a violation. On the slowest links a
 round may take 20 minutes, after others that failed."""
+
+OWNER_PATIENCE = 1_800 * SECOND
+"""After so long the owner looks whether anybody can have the models that everybody needs, and if not, takes the run back."""
 
 HONEST_SHARE = 4
 """At most one machine in so many lies: two thirds of the witnesses, and of three judges two, are honest with room to spare."""
@@ -56,6 +59,10 @@ class Report:
     audits: dict[str, int] = field(default_factory=dict)
     checkpoints: int = 0
     diverged: int = 0
+    rewinds: int = 0
+    """How often the owner took the run back, because all copies of an update were lost."""
+    is_lost: bool = False
+    """Whether all copies of every model were lost: the run has ended there."""
 
     @property
     def again(self) -> str:
@@ -181,14 +188,19 @@ class _Simulation:
 
     def run(self, watch: Callable[[Referee], None]) -> Report:
         """Run to the end."""
-        referee, seen = self.referee, -1
+        referee, seen, eased = self.referee, -1, 0
         while not self._over():
             if not self.world.step():
                 raise Violation("nothing more happens, and the run has not ended")
             if referee.state.last != seen:
                 seen = referee.state.last
                 watch(referee)
-            since = max(referee.progressed, self.calm)
+            since = max(referee.progressed, self.calm, eased)
+            if self.world.now - since > OWNER_PATIENCE and self._is_stuck():
+                if not self._take_back():
+                    self.report.is_lost = True
+                    break
+                eased = since = self.world.now
             if self.world.now - since > PATIENCE and referee.state.phase is not Phase.FINISHED:
                 raise Violation(
                     f"nothing was accepted for {(self.world.now - since) / SECOND:.0f} s after the last accident: "
@@ -197,6 +209,35 @@ class _Simulation:
             if self.world.now - since > 2 * PATIENCE:
                 raise Violation("the run is over, but not every member has its last model")
         return self._finish()
+
+    def _is_stuck(self) -> bool:
+        """Whether nobody can have the model of the last round, because no copy is left of an update before it."""
+        state, best = self.referee.state, self._newest_model()
+        if state.phase is Phase.FINISHED or best >= state.last:
+            return False
+        following = state.closed.get(best + 1)
+        if following is not None and all(self._is_served(update.body.payload) for update in following.updates):
+            return False
+        return not any(self._is_served(body.manifest) for _, body in state.checkpoints if body.round > best)
+
+    def _newest_model(self) -> int:
+        """The newest model that somebody has; everybody can have model 0."""
+        agreed = self.referee.state.agreed
+        loaded = [machine.node.mine.loaded for machine in self.machines.values() if machine.alive]
+        return max(
+            (each.round for each in loaded if each and agreed.get(each.round, each.model) == each.model), default=0
+        )
+
+    def _is_served(self, blob: bytes) -> bool:
+        return any(machine.serves(blob) is not None for machine in self.machines.values())
+
+    def _take_back(self) -> bool:
+        """Let the owner take the run back to the newest model that there is. False if there is none to follow from."""
+        best = self._newest_model()
+        if best + 1 not in self.referee.state.closed:
+            return False
+        self.hub.order(Rewound(best))
+        return True
 
     def _over(self) -> bool:
         state = self.referee.state
@@ -208,7 +249,7 @@ class _Simulation:
 
     def _is_in(self, machine: Machine) -> bool:
         member = self.referee.state.members.get(machine.author)
-        return member is not None and member.health is Health.HEALTHY
+        return member is not None and member.health in HERE
 
     def _finish(self) -> Report:
         state, report = self.referee.state, self.report
@@ -216,11 +257,13 @@ class _Simulation:
             machine = self.machines[author]
             loaded = machine.node.mine.loaded if machine.alive else None
             if loaded is not None and loaded.round == state.last and self._is_in(machine):
-                self.referee.applied(author, loaded.round, loaded.model, honest=True)
+                self.referee.applied(loaded.round, loaded.model, rewinds=len(state.rewinds))
         report.rounds, report.steps, report.entries = state.last, state.step, len(self.hub.log)
         report.seconds = (self.world.now - START) / SECOND
-        report.units, report.returned_units = state.accepted_units, state.next_unit - state.accepted_units
+        report.units = state.accepted_units - state.taken_back_units
+        report.returned_units = state.next_unit - report.units
         members = state.members
+        report.rewinds = len(state.rewinds)
         report.audits = {str(outcome): count for outcome, count in state.outcomes.items()}
         report.dropped = sum(member.health is Health.DROPPED for member in members.values())
         report.diverged = sum(member.diverged for author, member in members.items() if author in self.referee.honest)
