@@ -54,6 +54,16 @@ class FolderBlobs:
         """See BlobStore."""
         return is_blob_id(id) and self._place(id).exists()
 
+    def delete(self, id: str) -> None:
+        """Let go of a blob, if it is there. Who reads it at the moment reads on. Raises BlobUnavailable."""
+        if not is_blob_id(id):
+            return
+        place = self._place(id)
+        try:
+            place.unlink(missing_ok=True)
+        except OSError as error:
+            raise BlobUnavailable(f"Cannot delete the blob {place}: {error.strerror}.") from error
+
     def _place(self, id: str) -> Path:
         return self.path / id[:2] / id[2:]
 

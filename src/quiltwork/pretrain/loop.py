@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from quiltwork.audit import Kind
-from quiltwork.blobs import BlobStore, FolderBlobs
+from quiltwork.blobs import FolderBlobs
 from quiltwork.blobs.exchange import Exchange
 from quiltwork.errors import UserError
-from quiltwork.log import Entry
 from quiltwork.pretrain import checkpoint
 from quiltwork.pretrain.beacon import Onion
 from quiltwork.pretrain.duties import Holdings
@@ -40,9 +38,13 @@ from quiltwork.pretrain.effects import (
 )
 from quiltwork.pretrain.entries import Joined, Left, Ticked
 from quiltwork.pretrain.facts import Health, RunState
+from quiltwork.pretrain.listening import Entries
 from quiltwork.pretrain.node import Node
+from quiltwork.pretrain.remains import Deleting, Remains, delete
 from quiltwork.pretrain.trainer import Trainer, data_fingerprint
 from quiltwork.pretrain.voice import Refused, Voice
+
+Done = TypeVar("Done")
 
 REVEALS = 1 << 16
 """Rounds for which one secret lasts; then the member joins anew."""
@@ -56,9 +58,6 @@ FETCH_S = 600.0
 PIECES_AT_ONCE = 4
 """Of a checkpoint."""
 
-UNREAD_ENTRIES = 10_000
-"""Entries read ahead of the node, which folds 20,000 a second."""
-
 GOODBYE_S = 5.0
 """How long a member that leaves tries to say so."""
 
@@ -66,7 +65,7 @@ GOODBYE_S = 5.0
 class Shelf:
     """The blobs of a member, which notes what is new on it: that is published."""
 
-    def __init__(self, store: BlobStore) -> None:
+    def __init__(self, store: Deleting) -> None:
         self._store = store
         self.fresh: list[str] = []
 
@@ -83,6 +82,10 @@ class Shelf:
     def has(self, id: str) -> bool:
         """See BlobStore."""
         return self._store.has(id)
+
+    def delete(self, id: str) -> None:
+        """See Deleting."""
+        self._store.delete(id)
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,7 @@ class Member:
         self.node = Node(voice.author, holdings)
         self.trouble = ""
         """What went wrong last, for who looks."""
+        self._remains = Remains()
         self._tasks: dict[Hashable, tuple[Effect, asyncio.Task[None]]] = {}
         self._compute = ThreadPoolExecutor(1, thread_name_prefix="compute")
         self._speak = ThreadPoolExecutor(1, thread_name_prefix="speak")
@@ -170,7 +174,7 @@ class Member:
 
     async def run(self) -> str:
         """Take part. Returns why it ended: "finished", "ejected" or "left". Raises what nobody can mend."""
-        entries = _Entries(self.voice, asyncio.get_running_loop())
+        entries = Entries(self.voice, asyncio.get_running_loop())
         waiting = asyncio.create_task(self._leaving.wait())
         ticking = asyncio.create_task(self._tick())
         try:
@@ -179,9 +183,12 @@ class Member:
                 done, _ = await asyncio.wait((arriving, waiting), return_when=asyncio.FIRST_COMPLETED)
                 if arriving not in done:
                     arriving.cancel()
+                    if self._failure is not None:
+                        raise self._failure
                     return await self._goodbye()
                 for entry in arriving.result():
                     self.node.hear(entry)
+                    self._remains.see(self.node.state)
                 self._renew_onion()
                 self.watch(self.node.state)
                 if self._failure is not None:
@@ -269,21 +276,24 @@ class Member:
             case Keep():
                 return await self._published(lambda: self.trainer.keep(effect.round))
             case Disclose():
-                return await self._published(lambda: self.trainer.disclose(effect))
+                disclosed = await self._published(lambda: self.trainer.disclose(effect))
+                self._remains.note(effect.round, disclosed.disclosure)
+                return disclosed
             case Audit():
                 said = self.node.state.members[effect.member].said
                 kind = Kind(dtype=said.dtype, device=said.device)
                 return await self._in(self._compute, lambda: self.trainer.audit(effect, kind))
             case Forget():
-                return await self._in(self._compute, lambda: self._forget(effect))
+                await self._forget(effect)
+                return None
 
-    async def _in(self, pool: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:
+    async def _in(self, pool: ThreadPoolExecutor, work: Callable[[], Done]) -> Done:
         return await asyncio.get_running_loop().run_in_executor(pool, work)
 
-    async def _published(self, work: Callable[[], Result]) -> Result:
+    async def _published(self, work: Callable[[], Done]) -> Done:
         """Do something that puts blobs on the shelf, and let others have these."""
 
-        def do() -> tuple[Result, list[str]]:
+        def do() -> tuple[Done, list[str]]:
             self.shelf.fresh = []
             return work(), self.shelf.fresh
 
@@ -301,6 +311,8 @@ class Member:
 
     async def _fetch(self, effect: Fetch) -> str:
         data = await self._get(effect.blob, effect.size, effect.holders)
+        if effect.purpose == "disclosure":
+            self._remains.note(self.node.state.last, effect.blob)
         why = await asyncio.get_running_loop().run_in_executor(
             self._check, lambda: self.trainer.check(data, effect.purpose)
         )
@@ -319,6 +331,10 @@ class Member:
             body = effect.checkpoint
             manifest = checkpoint.read_manifest(await self._get(body.manifest, body.manifest_size, effect.holders))
             self.trainer.expect(manifest)
+            if manifest.size != body.size:
+                raise UserError(
+                    f"The checkpoint of round {body.round} names {manifest.size:,} bytes, and the log {body.size:,}."
+                )
             at_once = asyncio.Semaphore(PIECES_AT_ONCE)
 
             async def piece(id: str, size: int) -> None:
@@ -328,69 +344,20 @@ class Member:
             await asyncio.gather(*(piece(id, size) for id, size in manifest.pieces()))
         return await self._in(self._compute, lambda: self.trainer.load(effect, self.shelf.get))
 
-    def _forget(self, effect: Forget) -> None:
-        pending = {result.own for _, result in self.node.mine.trained.values()}
-        self.trainer.forget(effect.models, effect.states | pending)
+    async def _forget(self, effect: Forget) -> None:
+        mine = self.node.mine
+        # A state that is being written at the moment is not among them.
+        gone = mine.states - effect.states - {result.own for _, result in mine.trained.values()}
+        manifests = {kept.manifest for kept in mine.kept.values()} | set(effect.manifests)
+        spared = {result.payload for _, result in mine.trained.values()} | manifests
+        spared |= {disclosure for disclosure, _ in self.node.state.disclosures.values()}
+        busy = any(
+            isinstance(other, Keep | Load) for other, _ in self._tasks.values()
+        )  # a checkpoint that is half there
+        blobs, old = (set[bytes](), set[bytes]()) if busy else self._remains.due(effect, spared)
 
+        def do() -> None:
+            self.trainer.forget(effect.models, frozenset(self.trainer.known_states() - gone))
+            delete(self.shelf, blobs, old, manifests)
 
-class _Entries:
-    """The log's entries, read by a thread of its own and handed over in batches."""
-
-    def __init__(self, voice: Voice, loop: asyncio.AbstractEventLoop) -> None:
-        self.caught_up = False
-        """Whether all that was there at the beginning has been handed over."""
-        self._voice, self._loop = voice, loop
-        self._entries: deque[Entry] = deque()
-        self._there = asyncio.Event()
-        self._room = threading.Event()
-        self._room.set()
-        self._stop = threading.Event()
-        self._error: BaseException | None = None
-        self._first_read = False
-        self._thread = threading.Thread(target=self._read, name="log", daemon=True)
-        self._thread.start()
-
-    async def next(self) -> list[Entry]:
-        """Give what is new, when something is. Raises what reading raised."""
-        await self._there.wait()
-        self._there.clear()
-        complete = self._first_read
-        batch = []
-        while self._entries:
-            batch.append(self._entries.popleft())
-        self._room.set()
-        self.caught_up = complete
-        if self._error is not None:
-            raise self._error
-        return batch
-
-    def close(self) -> None:
-        """Read no more."""
-        self._stop.set()
-        self._room.set()
-
-    def _read(self) -> None:
-        try:
-            count = 0
-            for entry in self._voice.read():
-                self._hand_over(entry)
-                count += 1
-            self._first_read = True
-            self._wake()
-            for entry in self._voice.follow(count, self._stop.is_set):
-                self._hand_over(entry)
-                self._wake()
-        except BaseException as error:  # noqa: BLE001  (a thread has nobody above it: the loop raises it)
-            self._error = error
-            self._wake()
-
-    def _hand_over(self, entry: Entry) -> None:
-        if len(self._entries) >= UNREAD_ENTRIES:
-            self._wake()
-            self._room.clear()
-            self._room.wait()
-        self._entries.append(entry)
-
-    def _wake(self) -> None:
-        with suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(self._there.set)
+        await self._in(self._compute, do)
