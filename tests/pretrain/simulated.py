@@ -69,13 +69,15 @@ class Simulated:
         names: Sequence[str] = (),
         run_id: str = "simulated",
         *,
+        entries: int = 1 << 62,
+        change: Callable[[Body], Body] = lambda body: body,
         pause_at: int = -1,
         pause: Callable[[], None] = lambda: None,
     ) -> Path:
-        """Write the run's log as a folder: what members say is relayed by the owner.
+        """Write the first `entries` of the run's log as a folder: what members say is relayed by the owner.
 
-        `pause` is called when so many entries are written, while the run is driven still. Names of members change nothing
-        that the fold computes.
+        `change` may change what members say, if it changes nothing that the fold computes from; names do not. `pause` is
+        called when so many entries are written, while the run is driven still.
         """
         identities = {identity(place).author: identity(place) for place in range(self.report.scenario.nodes)}
         called = dict(zip(identities, names, strict=False))
@@ -85,7 +87,7 @@ class Simulated:
             writer = Writer(run.log, OWNER, clock=lambda: now[0])
             speakers: dict[bytes, Speaker] = {}
             batch: list[Body] = []
-            for seq, (author, body) in enumerate(self.said):
+            for seq, (author, body) in enumerate(self.said[:entries]):
                 if seq == pause_at:
                     writer.append(*batch)
                     batch = []
@@ -103,7 +105,7 @@ class Simulated:
                 else:
                     if isinstance(body, Joined):
                         body = msgspec.structs.replace(body, name=called.get(author, ""))
-                    batch += [Relayed(statement) for statement in speakers[author].say(body)]
+                    batch += [Relayed(statement) for statement in speakers[author].say(change(body))]
             writer.append(*batch)
         return path
 

@@ -148,7 +148,7 @@ def test_a_member_sees_every_round_once_however_entries_arrive(eventful: Simulat
     assert numbers == list(range(numbers[0], state.last + 1))
     assert numbers[0] <= 1 + batch // 10
     assert lines[0].startswith("waits for members: ")
-    assert lines[-1] == "finished"
+    assert f"the run is over: 24 steps in {state.last} rounds" in lines
 
 
 def test_a_member_that_comes_late_is_told_where_the_run_is(eventful: Simulated) -> None:

@@ -16,7 +16,8 @@ TOLD = frozenset(
 )
 """Kinds of events that have a line of their own; of lost units the round's line tells."""
 
-ROUND_PHASES = (Phase.ROUND_TRAIN, Phase.ROUND_WITNESS)
+TOLD_OTHERWISE = (Phase.ROUND_TRAIN, Phase.ROUND_WITNESS, Phase.FINISHED, Phase.PAUSED)
+"""Phases of which rounds and events tell."""
 
 
 def rounds_on(echo: Callable[[str], object]) -> Callable[[RunState], None]:
@@ -50,7 +51,7 @@ class Lines:
                     self._echo(round_line(note, state.config.total_steps))
             self._last = state.last
         words = wording.phase_words(state)
-        if state.phase not in ROUND_PHASES and words != self._words:
+        if state.phase not in TOLD_OTHERWISE and words != self._words:
             self._echo(words)
         self._words = words
 

@@ -9,7 +9,7 @@ from quiltwork.errors import UserError
 from quiltwork.pretrain.facts import Phase
 from quiltwork.pretrain.views.notes import AuditNote, Event, RoundNote
 from quiltwork.pretrain.views.series import Span
-from quiltwork.pretrain.views.snapshot import NANO, plain, shown_members, snapshot
+from quiltwork.pretrain.views.snapshot import NANO, RunView, plain, shown_members, snapshot
 from quiltwork.pretrain.views.watch import Watch
 from quiltwork.text.numbers import amount, size
 from quiltwork.text.strangers import plain as harmless
@@ -48,7 +48,7 @@ def card(watch: Watch) -> dict[str, Any]:
     return {
         "standing": standing(watch),
         "problem": view.run_id,
-        "summary": ", ".join(part for part in (view.about.words, view.about.optimizer, view.words) if part),
+        "summary": ", ".join(part for part in (view.about.words, view.about.optimizer, _going(view)) if part),
         "metric": "loss",
         "maximize": False,
         "best": None if view.loss is None else float(f"{view.loss:.5g}"),
@@ -59,6 +59,11 @@ def card(watch: Watch) -> dict[str, Any]:
         "updated": view.now,
         "what": f"{view.healthy} of {amount(len(state.members))} members at work, {size(view.sent)} sent",
     }
+
+
+def _going(view: RunView) -> str:
+    """What it does; nothing once it is over, as the list says that beside it."""
+    return "" if view.phase == Phase.FINISHED else view.words
 
 
 def sparks(losses: list[float]) -> list[float]:

@@ -76,7 +76,7 @@ export function membersView() {
               "td",
               {},
               memberLink(member.key, member.label),
-              h("span", { class: "source num" }, member.key.slice(0, 8)),
+              member.name && h("span", { class: "source num" }, member.key.slice(0, 8)),
             ),
             h("td", { class: tone(member) }, now(member)),
             cell(
