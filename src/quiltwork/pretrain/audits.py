@@ -230,7 +230,7 @@ def asked_of(state: RunState, author: bytes) -> Iterator[Commit]:
 def owed_by(state: RunState, author: bytes) -> Iterator[Owed]:
     """Verdicts that a member is to give."""
     for key, case in state.cases.items():
-        if key in state.disclosures and author in case.panel and author in case.waiting_for:
+        if key in state.disclosures and author in case.panel[: case.asked] and author in case.waiting_for:
             closed = state.closed.get(key[0])
             commit = _commit(closed, key[1])
             if closed is not None and commit is not None:

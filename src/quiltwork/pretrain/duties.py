@@ -38,7 +38,7 @@ from quiltwork.pretrain.entries import (
     Responded,
     Undisclosed,
 )
-from quiltwork.pretrain.facts import HERE, Closed, Commit, Health, Member, Phase, RunState
+from quiltwork.pretrain.facts import HERE, Closed, Commit, Health, Member, Phase, Round, RunState
 from quiltwork.pretrain.rounds import LATE_ROUNDS, is_waited_for
 
 RELOAD_BEYOND = 16
@@ -53,6 +53,9 @@ that makes it superfluous, of a disclosure it says that there is none."""
 
 FORGET_EVERY = 4
 """Models are let go of a few at a time."""
+
+
+NEVER = 1 << 63
 
 
 @dataclass(slots=True)
@@ -89,14 +92,16 @@ def wanted(state: RunState, me: bytes, mine: Holdings) -> Iterator[Effect]:
             yield _join(member, mine)
         return
     yield from _vote(state, member, mine)
-    yield from _witness(state, member, mine)
-    yield from _train(state, member, mine)
-    yield from _come_late(state, member, mine)
-    yield from _fetch(state, member, mine)
+    if member.health is Health.HEALTHY:
+        yield from _witness(state, member, mine)
+        yield from _train(state, member, mine)
+        yield from _come_late(state, member, mine)
+        yield from _fetch(state, member, mine)
     yield from _follow(state, member, mine)
     yield from _keep(state, member, mine)
-    yield from _be_audited(state, member, mine)
-    yield from _audit(state, member, mine)
+    if state.cases:
+        yield from _be_audited(state, member, mine)
+        yield from _audit(state, member, mine)
     yield from _forget(state, member, mine)
 
 
@@ -191,7 +196,7 @@ def _vote(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
 def _train(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
     """Train what was given out: in this round, or ahead, in the hope that something of this round is accepted."""
     round, author = state.round, member.author
-    if round is None or member.health is not Health.HEALTHY:
+    if round is None:
         return
     committing = state.phase is Phase.ROUND_TRAIN and author not in round.committed
     if committing and author in round.assigned:
@@ -213,21 +218,21 @@ def _train(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
 
 def _come_late(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
     """Say what one trained for a round that takes no more commitments: it tells how fast one is."""
-    number = max((number for number in mine.trained if number <= state.last), default=0)
-    closed = state.closed.get(number)
-    if closed is None or member.health is not Health.HEALTHY or number < state.last - LATE_ROUNDS:
-        return
-    train, result = mine.trained[number]
-    if number > max(member.own_round, member.late_round) and closed.assigned.get(member.author) == train.units:
-        model = mine.models.get(train.base, bytes(HASH_BYTES))
-        body = Committed(number, train.units, result.payload, result.size, model, result.own, result.loss)
-        yield Say(("commit", number, result.payload), body)
+    for number in range(state.last, max(member.own_round, member.late_round, state.last - LATE_ROUNDS), -1):
+        closed = state.closed.get(number)
+        if number in mine.trained and closed is not None:
+            train, result = mine.trained[number]
+            if closed.assigned.get(member.author) == train.units:
+                model = mine.models.get(train.base, bytes(HASH_BYTES))
+                body = Committed(number, train.units, result.payload, result.size, model, result.own, result.loss)
+                yield Say(("commit", number, result.payload), body)
+            return
 
 
 def _fetch(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
     """Get the payloads of the round that goes on as they are committed, witness or not: all will be applied."""
     round = state.round
-    if round is None or member.health is not Health.HEALTHY:
+    if round is None:
         return
     for number, commit in enumerate(round.commits):
         payload = commit.body.payload
@@ -251,9 +256,7 @@ def _witnessed(state: RunState, closed: Closed, update: Commit) -> tuple[bytes, 
 
 def _witness(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
     round = state.round
-    if round is None or state.phase is not Phase.ROUND_WITNESS or member.author not in round.witnesses:
-        return
-    if member.author not in round.awaited or member.health is not Health.HEALTHY:
+    if round is None or state.phase is not Phase.ROUND_WITNESS or member.author not in round.awaited:
         return
     payloads = [commit.body.payload for commit in round.commits]
     decided = all(
@@ -262,11 +265,22 @@ def _witness(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect
         or not is_waited_for(state.members[commit.author])
         for commit in round.commits
     )
-    overdue = state.now - round.trained_at >= ATTEST_AT * round.longest
+    overdue = state.now >= _overdue(round)
     if not (decided or overdue):
         return
     held = Bitmap.of(len(payloads), (number for number, payload in enumerate(payloads) if payload in mine.blobs))
     yield Say(("attest", round.number), Attested(round.number, held.to_bytes(), mine.onion.reveal(member.revealed + 1)))
+
+
+def _overdue(round: Round) -> int:
+    return round.trained_at + int(ATTEST_AT * round.longest)
+
+
+def next_by_clock(state: RunState) -> int:
+    """When the clock alone will give members another duty."""
+    if state.round is not None and state.phase is Phase.ROUND_WITNESS and state.now < _overdue(state.round):
+        return _overdue(state.round)
+    return NEVER
 
 
 def _keep(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
@@ -323,9 +337,9 @@ def _without_looking(mine: Holdings, owed: audits.Owed) -> Finding | None:
 
 def _forget(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
     """Let go of what no replay and no audit needs."""
-    rounds = min(state.closed, default=state.last + 1) - 1
+    rounds = next(iter(state.closed), state.last + 1) - 1  # the first is the oldest, as in `models`
     models = state.last - state.config.window
-    if rounds > mine.forgotten or any(number < models - FORGET_EVERY for number in mine.models):
+    if rounds > mine.forgotten or next(iter(mine.models), models) < models - FORGET_EVERY:
         own = [
             commit for closed in state.closed.values() for commit in closed.commits if commit.author == member.author
         ]

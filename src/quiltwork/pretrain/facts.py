@@ -193,6 +193,8 @@ class RunState:
     now: int = 0
     phase: Phase = Phase.UNINITIALIZED
     entered: int = 0
+    due: int = 0
+    """Before this time the clock alone changes nothing."""
     epoch: int = 0
     epoch_opened: int = 0
     pausing: bool = False
@@ -243,6 +245,8 @@ class RunState:
     outcomes: dict[Outcome, int] = field(default_factory=dict)
 
     entries: int = 0
+    news: int = 0
+    """Counts what changed more than the clock."""
     issue_count: int = 0
     issues: list[tuple[int, str]] = field(default_factory=list)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from quiltwork.log import Entry
-from quiltwork.pretrain.duties import Holdings, wanted
+from quiltwork.pretrain.duties import Holdings, next_by_clock, wanted
 from quiltwork.pretrain.effects import (
     Applied,
     Apply,
@@ -49,6 +49,10 @@ class Node:
         self._in_flight: dict[Hashable, Effect] = {}
         self._not_before: dict[Hashable, int] = {}
         self._pauses: dict[Hashable, int] = {}
+        self._looked_at = -1
+        """The news that the last look at the duties has seen; -1: something changed here since."""
+        self._look_again = 0
+        """When the clock alone is a reason to look."""
 
     def hear(self, entry: Entry) -> None:
         """Fold an entry."""
@@ -66,12 +70,20 @@ class Node:
 
     def effects(self) -> list[Effect]:
         """What to begin now, beside what is being done already."""
+        state = self.state
+        if state.news == self._looked_at and state.now < self._look_again:
+            return []
+        self._looked_at, self._look_again = state.news, next_by_clock(state)
         now = list(wanted(self.state, self.author, self.mine))
         self._give_up(now)
         begin = []
         for effect in now:
             key = effect.key
-            if key in self._in_flight or self._not_before.get(key, 0) > self.state.now:
+            if key in self._in_flight:
+                continue
+            pause = self._not_before.get(key, 0)
+            if pause > state.now:
+                self._look_again = min(self._look_again, pause)
                 continue
             self._in_flight[key] = effect
             begin.append(effect)
@@ -90,6 +102,7 @@ class Node:
     def failed(self, effect: Effect, why: str) -> None:
         """An effect could not be carried out; it is tried again after a pause, if it is still wanted."""
         self._in_flight.pop(effect.key, None)
+        self._looked_at = -1
         self.mine.failures[effect.key] = self.mine.failures.get(effect.key, 0) + 1
         if isinstance(effect, Load):
             self.mine.useless[effect.manifest] = self.mine.useless.get(effect.manifest, 0) + 1
@@ -102,9 +115,12 @@ class Node:
         self._in_flight.pop(effect.key, None)
         for marks in (self._pauses, self._not_before, self.mine.failures):
             marks.pop(effect.key, None)
+        if isinstance(effect, Say) and result is None:  # no reason to look at the duties: the log will tell
+            self._not_before[effect.key] = self.state.now + REPEAT_NS
+            self._look_again = min(self._look_again, self.state.now + REPEAT_NS)
+            return
+        self._looked_at = -1
         match effect, result:
-            case Say(), None:
-                self._not_before[effect.key] = self.state.now + REPEAT_NS
             case Load(), Loaded():
                 self._hold(result)
                 self.mine.models = {result.round: result.model}

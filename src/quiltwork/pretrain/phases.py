@@ -18,7 +18,7 @@ BARREN_ROUNDS = 8
 def advance(state: RunState) -> None:
     """Go on as far as the time and the members allow. Called after every entry that may have changed either."""
     while _step(state):
-        pass
+        state.news += 1
 
 
 def _step(state: RunState) -> bool:
@@ -51,7 +51,7 @@ def _wait(state: RunState) -> None:
     if not enough:
         state.entered = state.now  # the extra time begins when enough are there
     elif state.now - state.entered >= extra:
-        _enter(state, Phase.WARMUP)
+        enter(state, Phase.WARMUP)
         agreement.open_tally(state, state.last, tuple(member.author for member in here))
 
 
@@ -62,7 +62,7 @@ def _extra_ns(state: RunState) -> int:
 def _warm_up(state: RunState) -> None:
     here, healthy = state.here(), state.healthy()
     if len(here) < state.config.min_clients:
-        _enter(state, Phase.WAITING_FOR_MEMBERS)
+        enter(state, Phase.WAITING_FOR_MEMBERS)
     elif len(healthy) == len(here) or (state.epoch and len(healthy) >= state.config.init_min_clients):
         _begin_epoch(state)  # nobody waits for newcomers who can come in the middle
     elif _lasted(state, state.config.warmup_time):
@@ -74,7 +74,7 @@ def _warm_up(state: RunState) -> None:
         if len(state.healthy()) >= state.config.min_clients:
             _begin_epoch(state)
         else:
-            _enter(state, Phase.WAITING_FOR_MEMBERS)
+            enter(state, Phase.WAITING_FOR_MEMBERS)
 
 
 def _begin_epoch(state: RunState) -> None:
@@ -95,7 +95,7 @@ def _after_round(state: RunState) -> None:
     if over or epoch_over or too_few or state.pausing:
         draw_keepers(state, beyond=state.last - 1)
         rounds.take_back(state)
-        _enter(state, Phase.COOLDOWN)
+        enter(state, Phase.COOLDOWN)
     else:
         rounds.open_round(state)
 
@@ -105,17 +105,17 @@ def _cool_down(state: RunState) -> None:
     if not (kept or _lasted(state, state.config.cooldown_time) or not state.healthy()):
         return
     if state.step >= state.config.total_steps:
-        _enter(state, Phase.FINISHED)
+        enter(state, Phase.FINISHED)
     elif state.pausing:
         state.pausing = False
-        _enter(state, Phase.PAUSED)
+        enter(state, Phase.PAUSED)
     else:
-        _enter(state, Phase.WAITING_FOR_MEMBERS)
+        enter(state, Phase.WAITING_FOR_MEMBERS)
 
 
 def wait_for_members(state: RunState) -> None:
     """Take up a run that was paused, or taken back."""
-    _enter(state, Phase.WAITING_FOR_MEMBERS)
+    enter(state, Phase.WAITING_FOR_MEMBERS)
 
 
 def _draw_keepers_if_due(state: RunState) -> None:
@@ -140,5 +140,6 @@ def _lasted(state: RunState, seconds: float) -> bool:
     return state.now - state.entered >= round(seconds * NANO)
 
 
-def _enter(state: RunState, phase: Phase) -> None:
-    state.phase, state.entered = phase, state.now
+def enter(state: RunState, phase: Phase) -> None:
+    """Begin a phase that is not a round's."""
+    state.phase, state.entered, state.due = phase, state.now, 0

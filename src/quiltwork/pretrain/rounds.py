@@ -236,7 +236,7 @@ def tick(state: RunState) -> None:
     round = state.round
     assert round is not None
     late = state.now - state.entered >= round.longest or not any(_healthy(state, author) for author in round.awaited)
-    early = state.now - (round.since if state.phase is Phase.ROUND_TRAIN else state.entered) >= round.waits
+    early = state.now - _waited_from(state, round) >= round.waits
     if state.phase is Phase.ROUND_TRAIN and (late or (early and _half_is_done(round))):
         close_training(state)
     elif state.phase is Phase.ROUND_WITNESS and (late or (early and _all_is_held(state, round))):
@@ -363,3 +363,9 @@ def _enter(state: RunState, phase: Phase, offsets: Sequence[int], longest: float
     patience = round(longest * NANO) << min(state.barren, MOST_DOUBLINGS)
     state.round.longest = patience
     state.round.waits = deadline(offsets, mads=state.config.deadline_mads, floor=0, ceiling=patience)
+    state.due = min(_waited_from(state, state.round) + state.round.waits, state.entered + patience)
+
+
+def _waited_from(state: RunState, round: Round) -> int:
+    """What the adaptive deadline counts from: units may have been given out before the phase began."""
+    return round.since if state.phase is Phase.ROUND_TRAIN else state.entered

@@ -68,6 +68,11 @@ def apply_body(state: RunState, author: bytes, body: object, seq: int) -> RunSta
     issue = _dispatch(state, author, body)
     if issue:
         _note(state, seq, issue)
+    if type(body) is not Ticked:
+        state.news += 1
+        phases.advance(state)
+    elif state.now >= state.due:
+        phases.advance(state)
     return state
 
 
@@ -88,17 +93,15 @@ def _dispatch(state: RunState, author: bytes, body: object) -> str:
         case Ticked():
             return _tick(state, author, body)
         case Committed():
-            return _then_advance(state, rounds.commit(state, author, body))
+            return rounds.commit(state, author, body)
         case Attested():
-            return _then_advance(state, rounds.attest(state, author, body))
+            return rounds.attest(state, author, body)
         case Hashed():
             return _hash(state, author, body)
         case Joined():
             return _join(state, author, body)
         case Ready():
-            issue = agreement.claim_ready(state, author, body)
-            phases.advance(state)
-            return issue
+            return agreement.claim_ready(state, author, body)
         case Left():
             return _leave(state, author)
         case Checkpointed():
@@ -108,9 +111,7 @@ def _dispatch(state: RunState, author: bytes, body: object) -> str:
         case Responded():
             return audits.respond(state, author, body)
         case Judged():
-            issue = audits.judge(state, author, body)
-            phases.advance(state)
-            return issue
+            return audits.judge(state, author, body)
         case Undisclosed():
             return audits.undisclosed(state, author, body)
         case Paused() | Resumed() | Amended() | Rewound():
@@ -121,12 +122,6 @@ def _dispatch(state: RunState, author: bytes, body: object) -> str:
             return f"{type(body).__name__} is not an entry of pretrain"
         case _:
             return f"unreadable entry: {body}"
-
-
-def _then_advance(state: RunState, issue: str) -> str:
-    if not issue:
-        phases.advance(state)
-    return issue
 
 
 # --- the owner ----------------------------------------------------------------------------------------------------------
@@ -143,7 +138,7 @@ def _create(state: RunState, author: bytes, body: Created) -> str:
     state.created, state.owner, state.config, state.seed = body, author, config, body.seed
     if body.model:
         state.agreed[0] = body.model
-    state.phase = Phase.WAITING_FOR_MEMBERS
+    phases.enter(state, Phase.WAITING_FOR_MEMBERS)
     return ""
 
 
@@ -162,7 +157,7 @@ def _order(state: RunState, author: bytes, body: Paused | Resumed | Amended | Re
             if state.phase in (Phase.FINISHED, Phase.PAUSED):
                 return f"the run is {state.phase}"
             if state.phase in (Phase.WAITING_FOR_MEMBERS, Phase.WARMUP):
-                state.phase, state.entered = Phase.PAUSED, state.now
+                phases.enter(state, Phase.PAUSED)
             else:
                 state.pausing = True
         case Resumed():
@@ -172,7 +167,6 @@ def _order(state: RunState, author: bytes, body: Paused | Resumed | Amended | Re
                 return f"the run is {state.phase}, not paused"
             else:
                 phases.wait_for_members(state)
-                phases.advance(state)
         case Rewound():
             if state.phase is Phase.FINISHED:
                 return "the run is over"
@@ -180,7 +174,6 @@ def _order(state: RunState, author: bytes, body: Paused | Resumed | Amended | Re
                 return issue
             if state.phase is not Phase.PAUSED:
                 phases.wait_for_members(state)
-                phases.advance(state)
         case Amended():
             config = _rules(body.coordinator)
             if isinstance(config, str):
@@ -192,7 +185,6 @@ def _order(state: RunState, author: bytes, body: Paused | Resumed | Amended | Re
                 return "the run is over"
             if state.round is None:
                 state.config = config
-                phases.advance(state)
             else:
                 state.amended = config
     return ""
@@ -210,9 +202,7 @@ def _tick(state: RunState, author: bytes, body: Ticked) -> str:
         member.ticked = max(member.ticked, body.now)
         ticks = sorted(each.ticked for each in state.here())
         now = ticks[(len(ticks) - 1) // 2]  # the lower median: no minority, nor a half, can push it ahead
-    if now > state.now:
-        state.now = now
-        phases.advance(state)
+    state.now = max(state.now, now)
     return ""
 
 
@@ -236,8 +226,6 @@ def _join(state: RunState, author: bytes, body: Joined) -> str:
         state.members[author] = Member(author, body, since=state.last + 1, began=state.now, beacon=body.beacon)
     else:
         _join_again(state, member, body)
-    if state.phase in (Phase.WAITING_FOR_MEMBERS, Phase.WARMUP):
-        phases.advance(state)
     return ""
 
 
@@ -283,7 +271,6 @@ def _leave(state: RunState, author: bytes) -> str:
         return f"the member is {member.health}"
     member.health = Health.WITHDRAWN
     state.ready.pop(author, None)
-    phases.advance(state)
     return ""
 
 
@@ -311,7 +298,6 @@ def _checkpoint(state: RunState, author: bytes, body: Checkpointed) -> str:
     kept = [(who, each) for who, each in state.checkpoints if who != author]
     state.checkpoints = sorted([*kept, (author, body)], key=lambda each: each[1].round)[-CHECKPOINTS_KEPT:]
     _forget(state)
-    phases.advance(state)
     return ""
 
 
