@@ -200,6 +200,19 @@ def test_who_was_ready_with_another_model_stays_joining() -> None:
     assert D not in run.state.ready
 
 
+def test_who_waits_with_an_older_model_may_be_ready_with_a_newer_one() -> None:
+    run = told(A, B, C, warmup_time=300)
+    run.train()
+    run.attest(A, B, C)
+    run.join(D)
+    run.ready(D)
+    run.wait(60)
+    assert (run.state.last, run.member(D).health) == (2, Health.JOINING)
+    run.ready(D)
+    run.hash(A, B)
+    assert (run.member(D).health, run.member(D).synced) == (Health.HEALTHY, 2)
+
+
 # --- going --------------------------------------------------------------------------------------------------------------
 
 

@@ -88,6 +88,22 @@ def test_a_warm_up_after_which_too_few_are_ready_has_been_in_vain() -> None:
     assert [run.member(author).health for author in (A, B, C)] == [Health.HEALTHY, Health.DROPPED, Health.DROPPED]
 
 
+def test_who_is_ready_with_the_model_of_an_earlier_round_is_not_ready() -> None:
+    run = told(A, B, C, min_clients=2, max_misses=1, warmup_time=300)
+    run.train()
+    run.attest(A, B, C)
+    run.join(D)
+    run.fits(D, Ready(1, model(1)))
+    run.wait(60)
+    assert run.phase is Phase.WAITING_FOR_MEMBERS, "A, B and C are dropped"
+    run.join(A, B)
+    assert run.phase is Phase.WARMUP
+    run.ready(A, B)
+    run.wait(300)
+    assert run.member(D).health is Health.DROPPED
+    assert run.phase is Phase.ROUND_TRAIN
+
+
 def test_a_warm_up_during_which_too_many_leave_is_broken_off() -> None:
     run = Told(init_min_clients=3, min_clients=2)
     run.join(A, B, C)

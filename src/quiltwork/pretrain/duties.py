@@ -184,7 +184,8 @@ def _vote(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
     if loaded is None:
         return
     if member.health is Health.JOINING:
-        if loaded.round == state.last and not _astray(state, loaded) and member.author not in state.ready:
+        said = state.ready.get(member.author)
+        if loaded.round == state.last and not _astray(state, loaded) and (said is None or said.round < loaded.round):
             yield Say(("ready", loaded.round, loaded.model), Ready(loaded.round, loaded.model))
     elif loaded.round > member.hashed and (loaded.round in state.agreed or loaded.round in state.tallies):
         yield Say(("hash", loaded.round), Hashed(loaded.round, loaded.model))

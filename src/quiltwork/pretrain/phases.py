@@ -67,7 +67,8 @@ def _warm_up(state: RunState) -> None:
         _begin_epoch(state)  # nobody waits for newcomers who can come in the middle
     elif _lasted(state, state.config.warmup_time):
         for member in here:
-            if member.health is Health.JOINING and member.author not in state.ready:
+            said = state.ready.get(member.author)
+            if member.health is Health.JOINING and (said is None or said.round < state.last):
                 agreement.drop(state, member.author)
         agreement.count(state, state.last)
         agreement.settle_by_plurality(state, state.last, least=state.config.min_clients)

@@ -25,7 +25,6 @@ def rewind(state: RunState, body: Rewound) -> str:
         return f"model {target} is not one of those before model {state.last}"
     if taken[0] not in state.closed:
         return f"rounds before {min(state.closed)} are forgotten: nobody could follow from model {target}"
-    rounds.abandon(state)
     state.step = state.closed[taken[0]].step - 1
     model = state.agreed.get(target)
     for number in taken:
@@ -34,6 +33,7 @@ def rewind(state: RunState, body: Rewound) -> str:
         state.agreed.pop(number, None)
         if model is not None:
             state.agreed[number] = model
+    rounds.abandon(state)  # its units follow those of the rounds before
     for key, case in list(state.cases.items()):
         if key[0] > target:
             audits.lay_down(state, key, case)
