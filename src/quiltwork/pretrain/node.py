@@ -156,6 +156,7 @@ class Node:
         mine.forgotten = forget.rounds
         needed = {commit.body.payload for closed in self.state.closed.values() for commit in closed.commits}
         needed |= {disclosure for disclosure, _ in self.state.disclosures.values()}
+        needed |= {result.payload for _, result in mine.trained.values()}  # on its way into the log
         if self.state.round is not None:
             needed |= {commit.body.payload for commit in self.state.round.commits}
         mine.blobs &= needed

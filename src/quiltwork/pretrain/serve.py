@@ -23,7 +23,7 @@ from starlette.routing import Mount
 import quiltwork
 from quiltwork.blobs.server import BlobRights, blob_routes
 from quiltwork.errors import UserError
-from quiltwork.keys import default_identity
+from quiltwork.keys import default_identity, short
 from quiltwork.log import Body, Sequencer
 from quiltwork.log.http import Right, Tokens, new_token
 from quiltwork.log.http.listen import listen
@@ -83,6 +83,14 @@ def _opened(path: Path) -> Run:
     if run.room != ROOM:
         run.close()
         raise UserError(f"{path} is a run of {run.room}, not of pretrain.")
+    first = next(iter(run.log.read(0, 1)), None)
+    mine = default_identity().author
+    if first is not None and first.author != mine:
+        run.close()
+        raise UserError(
+            f"{path} belongs to {short(first.author)}, and you are {short(mine)}: the run would not believe your clock. Serve it "
+            "as its owner: QUILTWORK_HOME names the folder that holds the owner's identity.key."
+        )
     return run
 
 
