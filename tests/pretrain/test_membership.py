@@ -213,6 +213,18 @@ def test_who_waits_with_an_older_model_may_be_ready_with_a_newer_one() -> None:
     assert (run.member(D).health, run.member(D).synced) == (Health.HEALTHY, 2)
 
 
+def test_who_has_become_ready_waits_for_nothing_any_more() -> None:
+    run = told(A, B, C)
+    run.play()
+    run.train()
+    run.attest(A, B, C)
+    run.join(D)
+    run.ready(D)
+    run.fits(D, Ready(1, model(1)))
+    assert (run.member(D).health, run.member(D).synced) == (Health.HEALTHY, 1)
+    assert run.state.ready == {}
+
+
 # --- going --------------------------------------------------------------------------------------------------------------
 
 

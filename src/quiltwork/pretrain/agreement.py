@@ -89,7 +89,7 @@ def settle(state: RunState, round: int, model: bytes) -> None:
         if said != model:
             _diverge(state, author)
     for author in [author for author, body in state.ready.items() if body.round == round]:
-        if state.ready.pop(author).model == model and state.members[author].health is Health.JOINING:
+        if state.ready.pop(author).model == model:
             _admit(state, author, round)
 
 
@@ -114,6 +114,7 @@ def claim_ready(state: RunState, author: bytes, body: Ready) -> str:
 
 def _admit(state: RunState, author: bytes, round: int) -> None:
     member = state.members[author]
+    state.ready.pop(author, None)
     member.health, member.synced, member.hashed = Health.HEALTHY, round, max(member.hashed, round)
 
 
