@@ -100,7 +100,8 @@ class Told:
 
     def fits(self, author: bytes, *bodies: Body) -> None:
         for body in bodies:
-            assert self.say(author, body) == ""
+            issue = self.say(author, body)
+            assert issue == "", issue
 
     def wait(self, seconds: float) -> None:
         assert self.say(OWNER, Ticked(self.state.now + round(seconds * SECOND))) == ""

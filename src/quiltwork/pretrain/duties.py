@@ -338,8 +338,10 @@ def _without_looking(mine: Holdings, owed: audits.Owed) -> Finding | None:
 
 def _forget(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
     """Let go of what no replay and no audit needs."""
+    if mine.loaded is None or _astray(state, mine.loaded):
+        return  # what will be loaded may be older than what is kept
     rounds = next(iter(state.closed), state.last + 1) - 1  # the first is the oldest, as in `models`
-    models = state.last - state.config.window
+    models = min(state.last - state.config.window, mine.loaded.round)
     if rounds > mine.forgotten or next(iter(mine.models), models) < models - FORGET_EVERY:
         own = [
             commit for closed in state.closed.values() for commit in closed.commits if commit.author == member.author
