@@ -202,12 +202,24 @@ def test_attesting_ends_in_any_case() -> None:
     assert (run.phase, run.round.number) == (Phase.ROUND_TRAIN, 2)
 
 
-def test_after_a_round_in_which_nothing_was_accepted_the_next_is_given_twice_the_time() -> None:
+def test_when_rounds_bring_nothing_the_next_ones_are_given_more_and_more_time() -> None:
     run = told(A, B, C, max_round_train_time=60, max_misses=9)
-    for doublings in (0, 1, 2, 3, 4, 4):
+    for doublings in (0, 0, 0, 0, 1, 2, 3, 4):
         assert run.round.longest == 60 * 10**9 << doublings
         run.wait(60 << doublings)
+    run.wait(30)
     run.play()
+    assert run.round.longest == 60 * 10**9
+
+
+def test_but_not_before_those_who_are_silent_have_been_dropped() -> None:
+    run = told(A, B, C, max_round_train_time=60, round_witness_time=10, max_misses=2)
+    for _ in range(2):
+        run.commit(A)
+        run.wait(60)
+        run.attest(A)
+        run.wait(10)
+    assert [run.member(author).health for author in (A, B, C)] == [Health.HEALTHY, Health.DROPPED, Health.DROPPED]
     assert run.round.longest == 60 * 10**9
 
 

@@ -34,6 +34,10 @@ that gives its work to nobody, or whose link is down, must not cost every round 
 MOST_DOUBLINGS = 4
 """A run whose rounds fail is given 16 times the time that was planned; more would hide that it cannot work."""
 
+FAILURES_FORGIVEN = 3
+"""Rounds that fail before the next are given more time, unless members are dropped sooner: where some crashed together, the
+others wait for them until then, and must not wait ever longer."""
+
 
 def open_round(state: RunState) -> None:
     """Draw the witnesses and give out the units of the next round, as far as they are not given out yet."""
@@ -357,10 +361,11 @@ def _healthy(state: RunState, author: bytes) -> bool:
 
 
 def _enter(state: RunState, phase: Phase, offsets: Sequence[int], longest: float) -> None:
-    """Begin a phase. After a round in which nothing was accepted the next is given twice the time: links may be slow."""
+    """Begin a phase. When rounds bring nothing, every next one is given twice the time: links may be slow."""
     assert state.round is not None
     state.phase, state.entered = phase, state.now
-    patience = round(longest * NANO) << min(state.barren, MOST_DOUBLINGS)
+    failures = max(0, state.barren - min(state.config.max_misses, FAILURES_FORGIVEN))
+    patience = round(longest * NANO) << min(failures, MOST_DOUBLINGS)
     state.round.longest = patience
     state.round.waits = deadline(offsets, mads=state.config.deadline_mads, floor=0, ceiling=patience)
     state.due = min(_waited_from(state, state.round) + state.round.waits, state.entered + patience)

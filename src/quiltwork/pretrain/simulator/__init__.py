@@ -5,6 +5,7 @@
     toy.py        a trainer whose model is a hash, so that two models are equal if and only if the same was applied
     machine.py    a node with hands that only pretend: it takes time, crashes, restarts with or without its disk
     liars.py      machines that cheat, each in one way
+    owner.py      who takes the run back when all copies of an update are lost
     referee.py    what must hold, checked at every step
     simulation.py a seed -> machines, links, faults -> a report
 

@@ -9,11 +9,12 @@ from random import Random
 
 from quiltwork.audit import AuditConfig
 from quiltwork.pretrain.config import Coordinator
-from quiltwork.pretrain.entries import Created, Rewound
+from quiltwork.pretrain.entries import Created
 from quiltwork.pretrain.facts import HERE, Health, Phase
 from quiltwork.pretrain.simulator.hub import Hub
 from quiltwork.pretrain.simulator.liars import LIARS
 from quiltwork.pretrain.simulator.machine import Machine
+from quiltwork.pretrain.simulator.owner import Owner
 from quiltwork.pretrain.simulator.referee import Referee, Violation
 from quiltwork.pretrain.simulator.world import HUB, SECOND, START, Link, Partition, World
 
@@ -22,7 +23,9 @@ PATIENCE = 3_600 * SECOND
 round may take 20 minutes, after others that failed."""
 
 OWNER_PATIENCE = 1_800 * SECOND
-"""After so long the owner looks whether anybody can have the models that everybody needs, and if not, takes the run back."""
+OWNER_PAUSE = 60 * SECOND
+"""When nothing was accepted for so long, the owner looks at every such pause whether anybody can still have the models that
+everybody needs, and if not, takes the run back."""
 
 HONEST_SHARE = 4
 """At most one machine in so many lies: two thirds of the witnesses, and of three judges two, are honest with room to spare."""
@@ -37,6 +40,10 @@ class Scenario:
     overlap: bool | None = None
     liars: bool = True
     accidents: bool = True
+    cheat: str = ""
+    """How the only liar lies, in place of some that are drawn."""
+    verification_percent: float | None = None
+    """None: it is drawn, as whether there is overlap."""
 
 
 @dataclass
@@ -98,8 +105,10 @@ class _Simulation:
     # --- what there is --------------------------------------------------------------------------------------------------
 
     def _config(self) -> Coordinator:
-        chance, nodes = self.chance, self.report.scenario.nodes
-        overlap = self.report.scenario.overlap
+        scenario, chance = self.report.scenario, self.chance
+        nodes = scenario.nodes
+        verified = chance.choice((0.0, 10.0, 30.0))
+        overlap = chance.choice((0, 1))
         return Coordinator(
             init_min_clients=max(1, nodes // 2),
             min_clients=1 if nodes < 4 else 2,
@@ -116,8 +125,8 @@ class _Simulation:
             global_batch_size_warmup_tokens=1_000 * nodes,
             sequence_length=16,
             unit_sequences=2,
-            verification_percent=chance.choice((0.0, 10.0, 30.0)),
-            overlap=chance.choice((0, 1)) if overlap is None else int(overlap),
+            verification_percent=verified if scenario.verification_percent is None else scenario.verification_percent,
+            overlap=overlap if scenario.overlap is None else int(scenario.overlap),
             checkpoint_rounds=chance.randint(4, 12),
             audit=AuditConfig(verifier_after=4),
             max_misses=chance.randint(2, 3),
@@ -126,9 +135,11 @@ class _Simulation:
     def _make_machines(self) -> None:
         scenario, chance = self.report.scenario, self.chance
         liars = chance.randint(0, (scenario.nodes - 1) // HONEST_SHARE) if scenario.liars else 0
+        kinds = [kind for kind in LIARS if kind.cheat == scenario.cheat] or LIARS
+        liars = 1 if scenario.cheat else liars
         size = chance.choice((20_000, 200_000, 2_000_000))
         for place in range(scenario.nodes):
-            kind = chance.choice(LIARS) if place >= scenario.nodes - liars else Machine
+            kind = chance.choice(kinds) if place >= scenario.nodes - liars else Machine
             rate = 10 ** chance.uniform(5.5, 8)
             self.world.links[place] = Link(
                 up=rate,
@@ -188,7 +199,8 @@ class _Simulation:
 
     def run(self, watch: Callable[[Referee], None]) -> Report:
         """Run to the end."""
-        referee, seen, eased = self.referee, -1, 0
+        referee, owner = self.referee, Owner(self.hub, self.machines)
+        seen, eased, looked = -1, 0, 0
         while not self._over():
             if not self.world.step():
                 raise Violation("nothing more happens, and the run has not ended")
@@ -196,11 +208,13 @@ class _Simulation:
                 seen = referee.state.last
                 watch(referee)
             since = max(referee.progressed, self.calm, eased)
-            if self.world.now - since > OWNER_PATIENCE and self._is_stuck():
-                if not self._take_back():
-                    self.report.is_lost = True
-                    break
-                eased = since = self.world.now
+            if self.world.now > max(since + OWNER_PATIENCE, looked + OWNER_PAUSE):
+                looked = self.world.now
+                if owner.is_needed():
+                    if not owner.takes_back():
+                        self.report.is_lost = True
+                        break
+                    eased = since = self.world.now
             if self.world.now - since > PATIENCE and referee.state.phase is not Phase.FINISHED:
                 raise Violation(
                     f"nothing was accepted for {(self.world.now - since) / SECOND:.0f} s after the last accident: "
@@ -209,35 +223,6 @@ class _Simulation:
             if self.world.now - since > 2 * PATIENCE:
                 raise Violation("the run is over, but not every member has its last model")
         return self._finish()
-
-    def _is_stuck(self) -> bool:
-        """Whether nobody can have the model of the last round, because no copy is left of an update before it."""
-        state, best = self.referee.state, self._newest_model()
-        if state.phase is Phase.FINISHED or best >= state.last:
-            return False
-        following = state.closed.get(best + 1)
-        if following is not None and all(self._is_served(update.body.payload) for update in following.updates):
-            return False
-        return not any(self._is_served(body.manifest) for _, body in state.checkpoints if body.round > best)
-
-    def _newest_model(self) -> int:
-        """The newest model that somebody has; everybody can have model 0."""
-        agreed = self.referee.state.agreed
-        loaded = [machine.node.mine.loaded for machine in self.machines.values() if machine.alive]
-        return max(
-            (each.round for each in loaded if each and agreed.get(each.round, each.model) == each.model), default=0
-        )
-
-    def _is_served(self, blob: bytes) -> bool:
-        return any(machine.serves(blob) is not None for machine in self.machines.values())
-
-    def _take_back(self) -> bool:
-        """Let the owner take the run back to the newest model that there is. False if there is none to follow from."""
-        best = self._newest_model()
-        if best + 1 not in self.referee.state.closed:
-            return False
-        self.hub.order(Rewound(best))
-        return True
 
     def _over(self) -> bool:
         state = self.referee.state
