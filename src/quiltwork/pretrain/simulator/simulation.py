@@ -207,6 +207,8 @@ class _Simulation:
             if referee.state.last != seen:
                 seen = referee.state.last
                 watch(referee)
+            if self.world.now - referee.progressed <= OWNER_PATIENCE:
+                continue
             since = max(referee.progressed, self.calm, eased)
             if self.world.now > max(since + OWNER_PATIENCE, looked + OWNER_PAUSE):
                 looked = self.world.now
