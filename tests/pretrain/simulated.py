@@ -23,7 +23,8 @@ from quiltwork.run import Run
 
 MOST_SEEDS = 20
 
-OWNER = Identity.from_seed(blake3(b"owner").digest())
+OWNER_SEED = blake3(b"owner").digest()
+OWNER = Identity.from_seed(OWNER_SEED)
 
 
 def identity(place: int) -> Identity:

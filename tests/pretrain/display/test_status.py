@@ -16,7 +16,7 @@ from quiltwork.pretrain.display.status import look
 from quiltwork.pretrain.serve import Coordinator
 from quiltwork.run import Run
 from tests.evolve.helpers import quiltwork, quiltwork_json
-from tests.pretrain.simulated import OWNER, Simulated
+from tests.pretrain.simulated import OWNER, OWNER_SEED, Simulated
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +27,9 @@ def folder(eventful: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Pat
 @pytest.fixture
 def invitation(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("QUILTWORK_HOME", str(tmp_path))
+    key = tmp_path / "identity.key"  # only its owner serves a run
+    key.touch(mode=0o600)
+    key.write_text(f"{OWNER_SEED.hex()}\n")
     coordinator = Coordinator(folder, host="127.0.0.1", port=0)
     serving = threading.Thread(target=lambda: asyncio.run(coordinator.serve()))
     serving.start()

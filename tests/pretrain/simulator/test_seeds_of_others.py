@@ -23,11 +23,13 @@ def test_three_machines_hold(start: int) -> None:
     hold(range(start, start + 5), Scenario(nodes=3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", range(0, 16, 4))
 def test_nine_machines_hold(start: int) -> None:
     hold(range(start, start + 4), Scenario(nodes=9))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_sixteen_machines_hold(seed: int) -> None:
     hold(range(seed, seed + 1), Scenario(nodes=16))
