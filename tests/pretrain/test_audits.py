@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
 
 from quiltwork.audit import Outcome, Sanction, sanction
+from quiltwork.audit.draw import MOST_ASKED
 from quiltwork.pretrain import audits
 from quiltwork.pretrain.entries import Judged, Left, Responded
 from quiltwork.pretrain.facts import Commit, Health
@@ -83,6 +85,19 @@ def test_a_panel_that_is_too_small_decides_nothing() -> None:
     run = audited(A, B)
     assert run.state.cases == {}
     assert run.state.outcomes == {Outcome.UNDECIDED: 2}
+
+
+def test_in_a_crowd_everybody_has_the_same_chance_to_verify() -> None:
+    crowd = tuple(key(place) for place in range(80))
+    run = told(*crowd, verification_percent=100, global_batch_size_start=160, global_batch_size_end=160)
+    run.commit(*crowd)
+    run.attest(*(author for author in run.round.witnesses))
+    panels = [case.panel for case in run.state.cases.values()]
+    assert len(panels) == 80
+    assert {len(panel) for panel in panels} == {MOST_ASKED}
+    first = Counter(author for panel in panels for author in panel[:2])
+    assert max(first.values()) <= 10, "160 places among 80"
+    assert len({author for panel in panels for author in panel}) == 80
 
 
 # --- the answer -----------------------------------------------------------------------------------------------------------

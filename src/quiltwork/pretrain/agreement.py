@@ -42,9 +42,15 @@ def vote(state: RunState, round: int, author: bytes, model: bytes) -> str:
     tally = state.tallies.get(round)
     if tally is None:
         return f"nobody is asked for model {round} now"
+    _recount(state, tally)
+    if author in tally.electorate and member.health in HERE:
+        if author in tally.votes:
+            tally.counts[tally.votes[author]] -= 1
+        tally.counts[model] += 1
     tally.votes[author] = model
     member.hashed = max(member.hashed, round)
-    count(state, round)
+    if 2 * tally.counts[model] > tally.present:
+        settle(state, round, model)
     return ""
 
 
@@ -53,8 +59,7 @@ def count(state: RunState, round: int) -> None:
     favourite = _favourite(state, round)
     if favourite is not None:
         model, votes = favourite
-        present = sum(state.members[voter].health in HERE for voter in state.tallies[round].electorate)
-        if 2 * votes > present:
+        if 2 * votes > state.tallies[round].present:
             settle(state, round, model)
 
 
@@ -73,12 +78,17 @@ def _favourite(state: RunState, round: int) -> tuple[bytes, int] | None:
     tally = state.tallies.get(round)
     if tally is None:
         return None
-    said = Counter(
-        model
-        for voter, model in tally.votes.items()
-        if voter in tally.electorate and state.members[voter].health in HERE
-    )
-    return said.most_common(1)[0] if said else None
+    _recount(state, tally)
+    return tally.counts.most_common(1)[0] if tally.counts else None
+
+
+def _recount(state: RunState, tally: Tally) -> None:
+    """Count again if somebody came or went since."""
+    if tally.moves == state.moves:
+        return
+    here = {voter for voter in tally.electorate if state.members[voter].health in HERE}
+    tally.counts = Counter(model for voter, model in tally.votes.items() if voter in here)
+    tally.present, tally.moves = len(here), state.moves
 
 
 def settle(state: RunState, round: int, model: bytes) -> None:
@@ -121,6 +131,7 @@ def _admit(state: RunState, author: bytes, round: int) -> None:
 def drop(state: RunState, author: bytes) -> None:
     """A member is not heard of. It may join again."""
     state.members[author].health = Health.DROPPED
+    state.moves += 1
     state.ready.pop(author, None)
 
 

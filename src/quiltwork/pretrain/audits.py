@@ -30,8 +30,13 @@ from quiltwork.audit import judge as judge_case
 from quiltwork.pretrain.deadlines import SPEED_SCALE
 from quiltwork.pretrain.entries import Challenged, Judged, Responded, Undisclosed
 from quiltwork.pretrain.facts import Closed, Commit, Health, Ruling, RunState
+from quiltwork.pretrain.selection import permutation
 
 HASH_BYTES = 32
+
+CANDIDATES = 24
+"""Of each rank, for one panel: twice as many as are ever asked, so that slow ones can be left for last. To draw among all
+2,048 members for every audit of a round would cost more than all else that a round's entries do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +71,28 @@ def after_round(state: RunState, closed: Closed, held: Sequence[Commit]) -> None
 
 
 def _able(state: RunState, closed: Closed) -> tuple[tuple[bytes, ...], ...]:
-    """Who has what an audit of a round begins with, in ranks of trust."""
+    """Who has what an audit of a round begins with, in ranks of trust; in each in an order that nobody chose."""
     roster = set(closed.roster)
     able = {
         member.author: member.standing
         for member in state.healthy()
         if member.synced <= closed.base and member.author in roster
     }
-    return eligible(able, state.config.audit_rules)
+    return tuple(
+        tuple(rank[place] for place in permutation(len(rank), closed.seed, "verifiers").tolist())
+        for rank in eligible(able, state.config.audit_rules)
+    )
+
+
+def _candidates(rank: tuple[bytes, ...], contribution: bytes) -> tuple[bytes, ...]:
+    """Those of a rank of whom a panel is drawn: a window of it, from a place that the contribution says.
+
+    Its author chose that, but before anybody could know the order.
+    """
+    if len(rank) <= CANDIDATES:
+        return rank
+    start = int.from_bytes(contribution[:8], "little") % len(rank)
+    return (rank + rank)[start : start + CANDIDATES]
 
 
 def _quick_first(
@@ -85,7 +104,8 @@ def _quick_first(
     """
     work = len(commit.body.units) * SPEED_SCALE * 10**9
     least = work // max(closed.closed - closed.since, 1)
-    for rank in ranks:
+    for each in ranks:
+        rank = _candidates(each, commit.body.payload)
         quick = [author for author in rank if state.members[author].speed.estimate >= least]
         yield quick
         yield [author for author in rank if state.members[author].speed.estimate < least]
@@ -197,7 +217,8 @@ def _put(state: RunState, key: tuple[int, bytes], case: Case) -> None:
     state.rulings.append(Ruling(key[0], case))
     state.outcomes[case.outcome] = state.outcomes.get(case.outcome, 0) + 1
     rules = state.config.audit_rules
-    standings = {author: member.standing for author, member in state.members.items()}
+    involved = (case.author, *case.silent, *(verdict.verifier for verdict in case.verdicts))
+    standings = {author: state.members[author].standing for author in involved}
     for author, standing in settle(case, standings, rules).items():
         state.members[author].standing = standing
         if sanction(standing, rules) is Sanction.EJECTED:
@@ -208,6 +229,7 @@ def _eject(state: RunState, author: bytes) -> None:
     """Out, for ever; what was earned is forfeited, and what is not applied yet is left out."""
     member = state.members[author]
     member.health = Health.EJECTED
+    state.moves += 1
     member.forfeited_units += member.accepted_units
     member.accepted_units = 0
     state.ready.pop(author, None)

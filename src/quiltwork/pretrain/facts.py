@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -120,6 +120,7 @@ class Round:
     assigned: dict[bytes, tuple[int, ...]]
     commits: list[Commit] = field(default_factory=list)
     committed: set[bytes] = field(default_factory=set)
+    payloads: set[bytes] = field(default_factory=set)
     trained_at: int = 0
     attested: dict[bytes, Bitmap] = field(default_factory=dict)
     reveals: dict[bytes, bytes] = field(default_factory=dict)
@@ -169,6 +170,10 @@ class Tally:
 
     electorate: frozenset[bytes]
     votes: dict[bytes, bytes] = field(default_factory=dict)
+    counts: Counter[bytes] = field(default_factory=Counter)
+    """The votes of those of the electorate who are here, and `present`, how many these are; both as of `moves`."""
+    present: int = 0
+    moves: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +205,8 @@ class RunState:
     pausing: bool = False
 
     members: dict[bytes, Member] = field(default_factory=dict)
+    moves: int = 0
+    """Counts how often somebody came or went."""
     seed: bytes = b""
     round: Round | None = None
     ahead: Given | None = None

@@ -133,6 +133,7 @@ def commit(state: RunState, author: bytes, body: Committed) -> str:
     if why:
         return why
     round.committed.add(author)
+    round.payloads.add(body.payload)
     round.commits.append(Commit(author, body, state.now, member.own, member.own_round))
     member.own, member.own_round = body.own, body.round
     _measure(state, member, len(body.units), round.since)
@@ -155,7 +156,7 @@ def _fault(state: RunState, round: Round, member: Member, body: Committed) -> st
         return "a hash in it is not 32 bytes"
     if not 0 < body.size <= state.config.max_payload_bytes:
         return f"its payload of {body.size} bytes is not within 1 to {state.config.max_payload_bytes}"
-    if any(body.payload == other.body.payload for other in round.commits):
+    if body.payload in round.payloads:
         return "its payload is that of another member"
     return agreement.vote(state, round.base, author, body.model)
 

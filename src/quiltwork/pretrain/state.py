@@ -222,6 +222,7 @@ def _join(state: RunState, author: bytes, body: Joined) -> str:
     fault = _form_fault(body) or _data_fault(state, author, body)
     if fault:
         return fault
+    state.moves += 1
     if member is None:
         state.members[author] = Member(author, body, since=state.last + 1, began=state.now, beacon=body.beacon)
     else:
@@ -270,6 +271,7 @@ def _leave(state: RunState, author: bytes) -> str:
     if member.health not in HERE:
         return f"the member is {member.health}"
     member.health = Health.WITHDRAWN
+    state.moves += 1
     state.ready.pop(author, None)
     return ""
 
