@@ -63,11 +63,14 @@ def after_round(state: RunState, closed: Closed, held: Sequence[Commit]) -> None
             if not _is_healthy(state, verifier):
                 later = excuse(later, verifier, round=closed.number, config=rules)
         _put(state, key, later)
-    able = _able(state, closed)
-    for commit in held:
-        rate = audit_rate(state.members[commit.author].standing, rules)
-        if is_drawn(closed.seed, commit.body.payload, rate):
-            _open(state, closed, commit, able)
+    drawn = [
+        commit
+        for commit in held
+        if is_drawn(closed.seed, commit.body.payload, audit_rate(state.members[commit.author].standing, rules))
+    ]
+    able = _able(state, closed) if drawn else ()
+    for commit in drawn:
+        _open(state, closed, commit, able)
 
 
 def _able(state: RunState, closed: Closed) -> tuple[tuple[bytes, ...], ...]:

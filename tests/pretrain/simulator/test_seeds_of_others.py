@@ -18,7 +18,7 @@ def test_two_machines_hold(start: int) -> None:
     hold(range(start, start + 5), Scenario(nodes=2))
 
 
-@pytest.mark.parametrize("start", range(0, 60, 5))
+@pytest.mark.parametrize("start", range(0, 80, 5))
 def test_three_machines_hold(start: int) -> None:
     hold(range(start, start + 5), Scenario(nodes=3))
 
