@@ -95,6 +95,19 @@ def test_a_node_that_lost_its_chain_of_secrets_joins_again_with_another() -> Non
     assert say.body == joined(D, beacon=onion(D, 1).anchor, own=run.member(D).own)
 
 
+def test_a_node_that_can_be_found_elsewhere_now_says_so() -> None:
+    run, seat = seated()
+    seat.lives()
+    own = run.member(D).own
+    moved = Seat(run, D, states={own})
+    moved.node.mine.joining = joined(D, addresses=("tcp://elsewhere:1",))
+    (say,) = moved.wants(Say)
+    assert say.body == joined(D, addresses=("tcp://elsewhere:1",), own=own)
+    moved.does(say)
+    assert run.member(D).own == own
+    assert [type(effect) for effect in moved.look()] == [Load]
+
+
 def test_who_was_ejected_does_nothing() -> None:
     run, seat = seated()
     run.member(D).health = Health.EJECTED

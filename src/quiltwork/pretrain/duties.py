@@ -113,9 +113,9 @@ def _join(member: Member | None, mine: Holdings) -> Say:
 
 
 def _must_join(member: Member, mine: Holdings) -> bool:
-    """Whether one is out, or lost what the log says that one has: the optimizer's state, or the chain of secrets."""
-    lost = (member.own and member.own not in mine.states) or member.said.beacon != mine.joining.beacon
-    return member.health not in HERE or bool(lost)
+    """Whether one is out, or is not as the log has it: without the optimizer's state, or with another chain or address."""
+    lost = member.own != b"" and member.own not in mine.states
+    return member.health not in HERE or lost or replace(member.said, own=b"") != mine.joining
 
 
 # --- the model ----------------------------------------------------------------------------------------------------------
