@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from quiltwork.pretrain.duties import FETCH_TRIES
-from quiltwork.pretrain.effects import Audit, Disclose, Fetch, Finding, Say, Train
+from quiltwork.pretrain.effects import Audit, Disclose, Fetch, Finding, Forget, Say, Train
 from quiltwork.pretrain.entries import Committed, Judged, Responded, Undisclosed
 from tests.pretrain.seat import OTHERS, Seat, others_attest, others_train, seated
 from tests.pretrain.telling import SECOND, D, Told, hash_of
@@ -43,6 +44,18 @@ def test_who_is_audited_discloses_the_states_before_and_after_once() -> None:
     run.wait(30)
     seat.lives(Train)
     assert sum(isinstance(body, Responded) and body.round == 1 for body in seat.said()) == 1
+
+
+def test_what_was_disclosed_is_held_for_the_verifiers_whatever_else_is_forgotten() -> None:
+    run, seat = audited(2, checkpoint_rounds=2)
+    for effect in [effect for effect in seat.begun if isinstance(effect, Disclose)]:
+        seat.does(effect)
+    disclosed = {hash_of(f"disclosure of {D.hex()} in {number}") for number in (1, 2)}
+    forget = Forget(rounds=0, models=0, states=frozenset({run.member(D).own}), manifests=())
+    seat.node.done(forget)
+    assert disclosed <= seat.node.mine.blobs, "though the log has not heard of them yet"
+    seat.node.done(replace(forget, models=2))
+    assert seat.node.mine.blobs & disclosed == {hash_of(f"disclosure of {D.hex()} in 2")}
 
 
 def test_who_is_not_audited_discloses_nothing() -> None:

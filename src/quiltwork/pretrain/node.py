@@ -140,6 +140,7 @@ class Node:
                 self.mine.kept[effect.round] = result
             case Disclose(), Disclosed():
                 self.mine.disclosed[effect.round] = result
+                self.mine.blobs.add(result.disclosure)
             case Audit(), Finding():
                 self.mine.findings[effect.committed.round, effect.member] = result
             case Forget(), None:
@@ -156,6 +157,7 @@ class Node:
         mine.forgotten = forget.rounds
         needed = {commit.body.payload for closed in self.state.closed.values() for commit in closed.commits}
         needed |= {disclosure for disclosure, _ in self.state.disclosures.values()}
+        needed |= {each.disclosure for number, each in mine.disclosed.items() if number >= forget.models}
         needed |= {result.payload for _, result in mine.trained.values()}  # on its way into the log
         if self.state.round is not None:
             needed |= {commit.body.payload for commit in self.state.round.commits}

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import pytest
 
+from quiltwork.audit import Outcome
 from quiltwork.pretrain.facts import Health, Phase
 from quiltwork.pretrain.simulator import Scenario, simulate
 from quiltwork.pretrain.simulator.machine import REVEALS
@@ -45,6 +46,13 @@ def test_equal_honest_machines_lose_nothing() -> None:
     assert report.returned_units == len(even.state.returned)
     assert (report.dropped, report.diverged, report.rewinds, report.is_lost) == (0, 0, 0, False)
     assert all("tells how fast" in why for _, why in even.state.issues), "and nothing else is said that does not fit"
+
+
+def test_in_a_long_run_of_honest_machines_every_audit_is_passed() -> None:
+    even = Even(1, nodes=4, rounds=60)
+    even.run()
+    assert even.state.last == 60
+    assert set(even.state.outcomes) == {Outcome.PASSED}
 
 
 def test_a_machine_that_crashes_comes_back_and_goes_on() -> None:
