@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from quiltwork.cli.main import main
-from quiltwork.cli.text import cut, data, moment, printable, size
+from quiltwork.cli.text import cut, data, moment, printable
 from quiltwork.log import Head, decode
 from quiltwork.log.http import HttpLog, LogRefused
 from quiltwork.log.open import open_log
 from quiltwork.run import Run, RunLocked
+from quiltwork.text.numbers import size
 from tests.log.speech import ALICE, MALLORY, Noted, Said, relay, speaker
 from tests.log.test_explain import Claimed
 
@@ -325,6 +326,7 @@ def served(*words: object) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
             process.kill()
 
 
+@pytest.mark.slow
 def test_a_served_log_is_read_spoken_to_and_copied(ended: Ended, run: Path, tmp_path: Path) -> None:
     with served(run, "--token", "read,speak", "--token", "read") as (process, (speaking, reading)):
         assert len(ended("log", "show", reading)[1].splitlines()) == 4

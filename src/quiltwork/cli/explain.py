@@ -7,11 +7,12 @@ from importlib import import_module
 
 from quiltwork import keys
 from quiltwork.blobs import BlobCorrupt, BlobMissing, BlobStore
-from quiltwork.cli.text import content, cut, entry_data, moment, printable, size, width
+from quiltwork.cli.text import content, cut, entry_data, moment, printable, width
 from quiltwork.log import Body, Malformed, Unknown, decode
 from quiltwork.log.explain import Explanation, Reason, Told
 from quiltwork.log.kinds import Encoded
 from quiltwork.log.statement import Refused, said_in
+from quiltwork.text.numbers import size
 
 KINDS = {"evolve": "quiltwork.evolve.entries", "pretrain": "quiltwork.pretrain.entries"}
 """Where a room's kinds are registered. A log may come from a stranger, so nothing else is imported for a kind's sake."""

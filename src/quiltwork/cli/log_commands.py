@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quiltwork import keys
-from quiltwork.cli.text import cut, entry_data, entry_line, moment, size, table, width
+from quiltwork.cli.text import cut, entry_data, entry_line, moment, table, width
 from quiltwork.errors import UserError
 from quiltwork.log import Broken, Entry, Head, Log, Verified
 from quiltwork.log import verify as verify_log
 from quiltwork.log.open import is_address, open_log
 from quiltwork.log.statement import said_in
 from quiltwork.run import Run, RunInfo, find_run, list_runs
+from quiltwork.text.numbers import size
 
 if TYPE_CHECKING:
     from quiltwork.log.http import Right, Tokens

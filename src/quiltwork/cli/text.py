@@ -29,16 +29,6 @@ def moment(nanoseconds: int) -> str:
         return f"{nanoseconds} ns"
 
 
-def size(count: int) -> str:
-    """Write a number of bytes as people do."""
-    amount = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"
-
-
 def printable(text: str) -> str:
     """Make a stranger's text harmless on a terminal: what is not printable is escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
