@@ -23,11 +23,12 @@ def read_toml(path: Path, model: type[Model], *, guide: str) -> Model:
     """Read a file. `guide` is the page of the documentation that lists its fields. Raises `TomlError`."""
     try:
         text = path.read_text("utf-8")
-        return model.model_validate(tomllib.loads(text))
+        written = tomllib.loads(text)
+        return model.model_validate(written)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TomlError(f"{path}: not valid TOML: {error}") from error
     except ValidationError as error:
-        raise TomlError("\n".join(_describe(path, text, dict(e), guide) for e in _causes(error))) from error
+        raise TomlError("\n".join(_describe(path, text, written, dict(e), guide) for e in _causes(error))) from error
     except OSError as error:
         raise TomlError(f"{path}: cannot be read: {error.strerror}") from error
 
@@ -46,13 +47,38 @@ def _within(inner: Sequence[str | int], outer: Sequence[str | int]) -> bool:
     return tuple(inner[: len(outer)]) == tuple(outer)
 
 
-def _describe(path: Path, text: str, error: Mapping[str, Any], guide: str) -> str:
-    where = ".".join(str(part) for part in error["loc"])
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "extra_forbidden":
-        message = f"unknown field; see {guide} for the fields there are"
-    given = f" (given: {error['input']!r})" if not isinstance(error["input"], dict | list | tuple) else ""
-    return f"{path}:{line_of(text, error['loc'])}: field {where or path.stem}: {message}{given}"
+def _describe(path: Path, text: str, written: Any, error: Mapping[str, Any], guide: str) -> str:
+    place, message = as_written(written, error), error["msg"].removeprefix("Value error, ")
+    shown = error["input"]
+    match error["type"]:
+        case "extra_forbidden":
+            message = f"unknown field; see {guide} for the fields there are"
+        case "union_tag_not_found":
+            message = f"Field required; see {guide} for the kinds there are"
+        case "union_tag_invalid":
+            message = f"Input should be one of {error['ctx']['expected_tags']}"
+            shown = error["ctx"]["tag"]
+    given = f" (given: {shown!r})" if not isinstance(shown, dict | list | tuple) else ""
+    where = ".".join(map(str, place)) or path.stem
+    return f"{path}:{line_of(text, place)}: field {where}: {message}{given}"
+
+
+def as_written(written: Any, error: Mapping[str, Any]) -> tuple[str | int, ...]:
+    """The place of a mistake by the names that are in the file.
+
+    Pydantic's own has the kind of a table between the table and the field, and names of types where several would do.
+    """
+    place: list[str | int] = []
+    here = written
+    for part in error["loc"]:
+        if (isinstance(here, dict) and part in here) or (isinstance(here, list) and isinstance(part, int)):
+            place.append(part)
+            here = here[part]
+    if error["type"] == "missing":
+        place.append(error["loc"][-1])
+    if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        place.append(error["ctx"]["discriminator"].strip("'"))
+    return tuple(place)
 
 
 def line_of(text: str, location: Sequence[str | int]) -> int:
