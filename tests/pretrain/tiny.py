@@ -10,7 +10,7 @@ from quiltwork.blobs import FolderBlobs
 from quiltwork.pretrain.effects import Apply, Load, Train, Trained
 from quiltwork.pretrain.entries import Committed
 from quiltwork.pretrain.facts import Closed, Commit
-from quiltwork.pretrain.loop import Shelf
+from quiltwork.pretrain.home import Shelf
 from quiltwork.pretrain.recipe import RunConfig, recipe_of
 from quiltwork.pretrain.trainer import Trainer
 

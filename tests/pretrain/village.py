@@ -15,7 +15,8 @@ from quiltwork.blobs.wire import PROTOCOL
 from quiltwork.keys import Identity
 from quiltwork.log import Conflict, MemoryLog, Writer, decode
 from quiltwork.pretrain.entries import Ticked
-from quiltwork.pretrain.loop import Home, Member
+from quiltwork.pretrain.home import Home
+from quiltwork.pretrain.loop import Member
 from quiltwork.pretrain.recipe import RunConfig
 from quiltwork.pretrain.trainer import Trainer
 from quiltwork.pretrain.voice import WriterVoice

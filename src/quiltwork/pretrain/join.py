@@ -21,7 +21,8 @@ from quiltwork.pretrain import entries
 from quiltwork.pretrain.config import Coordinator
 from quiltwork.pretrain.entries import Created
 from quiltwork.pretrain.facts import RunState
-from quiltwork.pretrain.loop import Home, Member, Shelf
+from quiltwork.pretrain.home import Home, Shelf
+from quiltwork.pretrain.loop import Member
 from quiltwork.pretrain.recipe import recipe_of
 from quiltwork.pretrain.serve import parse_invitation
 from quiltwork.pretrain.trainer import Trainer

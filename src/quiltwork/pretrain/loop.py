@@ -7,17 +7,13 @@ on beside it. What fails is reported to the node, which decides anew; what nobod
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from quiltwork.audit import Kind
-from quiltwork.blobs import FolderBlobs
 from quiltwork.blobs.exchange import Exchange
 from quiltwork.errors import UserError
 from quiltwork.pretrain import checkpoint
@@ -38,16 +34,14 @@ from quiltwork.pretrain.effects import (
 )
 from quiltwork.pretrain.entries import Joined, Left, Ticked
 from quiltwork.pretrain.facts import Health, RunState
+from quiltwork.pretrain.home import REVEALS, Home, Shelf
 from quiltwork.pretrain.listening import Entries
 from quiltwork.pretrain.node import Node
-from quiltwork.pretrain.remains import Deleting, Remains, delete
+from quiltwork.pretrain.remains import Remains, delete
 from quiltwork.pretrain.trainer import Trainer, data_fingerprint
 from quiltwork.pretrain.voice import Refused, Voice
 
 Done = TypeVar("Done")
-
-REVEALS = 1 << 16
-"""Rounds for which one secret lasts; then the member joins anew."""
 
 TICK_S = 0.5
 """As Psyche's: how often a member says the time, where there is no server that does."""
@@ -60,53 +54,6 @@ PIECES_AT_ONCE = 4
 
 GOODBYE_S = 5.0
 """How long a member that leaves tries to say so."""
-
-
-class Shelf:
-    """The blobs of a member, which notes what is new on it: that is published."""
-
-    def __init__(self, store: Deleting) -> None:
-        self._store = store
-        self.fresh: list[str] = []
-
-    def put(self, data: bytes) -> str:
-        """See BlobStore."""
-        id = self._store.put(data)
-        self.fresh.append(id)
-        return id
-
-    def get(self, id: str) -> bytes:
-        """See BlobStore."""
-        return self._store.get(id)
-
-    def has(self, id: str) -> bool:
-        """See BlobStore."""
-        return self._store.has(id)
-
-    def delete(self, id: str) -> None:
-        """See Deleting."""
-        self._store.delete(id)
-
-
-@dataclass(frozen=True)
-class Home:
-    """A member's folder: blobs, optimizer states, half-fetched blobs, the secret of its reveals."""
-
-    path: Path
-
-    @property
-    def blobs(self) -> FolderBlobs:
-        """What it holds for itself and others."""
-        return FolderBlobs(self.path / "blobs")
-
-    def onion(self, *, new: bool = False) -> Onion:
-        """Its chain of secrets, made at the first call."""
-        place = self.path / "beacon.key"
-        if new or not place.exists():
-            self.path.mkdir(parents=True, exist_ok=True)
-            place.touch(mode=0o600)
-            place.write_bytes(secrets.token_bytes(32))
-        return Onion(place.read_bytes(), REVEALS)
 
 
 class Member:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
-import socket
 import sys
 import webbrowser
 from contextlib import suppress
@@ -63,10 +62,11 @@ def _is_loopback(host: str) -> bool:
 def _serve(runs: Path, problems: Path, host: str, port: int, *, loopback: bool, show: bool) -> None:
     import uvicorn
 
+    from quiltwork.log.http.listen import listen
     from quiltwork.web.app import Web, build
     from quiltwork.web.security import Door, loopback_names
 
-    listener = _listen(host, port)
+    listener = listen(host, port)
     port = listener.getsockname()[1]
     token = secrets.token_urlsafe(24)
     names = loopback_names() | {host.lower()}
@@ -84,15 +84,3 @@ def _serve(runs: Path, problems: Path, host: str, port: int, *, loopback: bool, 
         uvicorn.Server(config).run(sockets=[listener])
     for path in getattr(app.state, "paused", []):
         typer.echo(f"paused {path.name}; go on with: quiltwork evolve resume {path}")
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise UserError(f"Cannot listen at {host}, port {port}: {error.strerror}. Choose another: --port 0") from error
-    return listener

@@ -1,0 +1,81 @@
+"""A member's home: the folder that makes whoever comes back with it the same member."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from quiltwork.blobs import FolderBlobs
+from quiltwork.errors import UserError
+from quiltwork.pretrain.beacon import HASH_BYTES, Onion
+from quiltwork.pretrain.remains import Deleting
+
+REVEALS = 1 << 16
+"""Rounds for which one secret lasts; then the member joins anew."""
+
+
+class Shelf:
+    """The blobs of a member, which notes what is new on it: that is published."""
+
+    def __init__(self, store: Deleting) -> None:
+        self._store = store
+        self.fresh: list[str] = []
+
+    def put(self, data: bytes) -> str:
+        """See BlobStore."""
+        id = self._store.put(data)
+        self.fresh.append(id)
+        return id
+
+    def get(self, id: str) -> bytes:
+        """See BlobStore."""
+        return self._store.get(id)
+
+    def has(self, id: str) -> bool:
+        """See BlobStore."""
+        return self._store.has(id)
+
+    def delete(self, id: str) -> None:
+        """See Deleting."""
+        self._store.delete(id)
+
+
+@dataclass(frozen=True)
+class Home:
+    """A member's folder: blobs, optimizer states, half-fetched blobs, the secret of its reveals."""
+
+    path: Path
+
+    @property
+    def blobs(self) -> FolderBlobs:
+        """What it holds for itself and others."""
+        return FolderBlobs(self.path / "blobs")
+
+    def onion(self, *, new: bool = False) -> Onion:
+        """Its chain of secrets, made at the first call. Raises UserError if the file that keeps it is damaged."""
+        place = self.path / "beacon.key"
+        if new or not place.exists():
+            _write_secret(place, secrets.token_bytes(HASH_BYTES))
+        secret = place.read_bytes()
+        if len(secret) != HASH_BYTES:
+            raise UserError(
+                f"{place} holds {len(secret)} bytes where a secret of {HASH_BYTES} was. Restore it from a copy, or delete it: "
+                "then the member joins with a new one."
+            )
+        return Onion(secret, REVEALS)
+
+
+def _write_secret(place: Path, secret: bytes) -> None:
+    """Make a file that only its owner may read, whole or not at all: it replaces what was there in one step."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = place.with_name(f".{place.name}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secret)
+            file.flush()
+            os.fsync(file.fileno())  # what was revealed from a secret that is lost cannot be gone on from
+        unfinished.replace(place)
+    finally:
+        unfinished.unlink(missing_ok=True)
