@@ -106,9 +106,31 @@ def _serve(coordinator: object, *, quiet: bool) -> None:
         typer.echo(ending(coordinator.followed))
 
 
+@app.command(name="open", epilog="Example: quiltwork pretrain open my_run.toml --log 'postgres://me@host/db#my_run'")
+def open_(
+    config: Annotated[str, typer.Argument(metavar="CONFIG", help="a run's TOML file, or a preset (demo)")],
+    log: Annotated[
+        str,
+        typer.Option(
+            metavar="LOG",
+            help="an empty or a new one: FILE.db, postgres://USER@HOST/DB#NAME, solana+https://HOST#NAME?payer=FILE",
+        ),
+    ],
+) -> None:
+    """Open a run on a log that needs no server: its members write to it by themselves, and its owner may go."""
+    from quiltwork.keys import default_identity
+    from quiltwork.pretrain import meeting
+    from quiltwork.pretrain.recipe import load
+
+    meeting.create(load(config), log, default_identity())
+    typer.echo(f"The run is open. Join it: quiltwork pretrain join '{meeting.invitation(log)}'")
+
+
 @app.command(epilog="Example: quiltwork pretrain join 'http://host:8378#TOKEN' --name attic")
 def join(
-    invitation: Annotated[str, typer.Argument(metavar="URL#TOKEN", help="what `pretrain serve` printed; quote it")],
+    run: Annotated[
+        str, typer.Argument(metavar="URL#TOKEN|LOG", help="what `pretrain serve` or `pretrain open` printed; quote it")
+    ],
     name: Annotated[str, typer.Option(help="what others call this machine")] = "",
     folder: Annotated[
         Path | None,
@@ -116,6 +138,9 @@ def join(
     ] = None,
     host: Annotated[str, typer.Option(help="an address at which others reach this machine directly")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="likewise; 0 for any free one")] = 0,
+    transport: Annotated[
+        str, typer.Option(help="how others reach this machine: tcp, iroh (QUIC, encrypted; the extra p2p) or both")
+    ] = "tcp",
     precision: Annotated[str, typer.Option(help="fp32 or bf16")] = "fp32",
     threads: Annotated[int, typer.Option(min=0, max=1_024, help="of torch; 0: as it likes")] = 0,
     data: Annotated[Path | None, typer.Option(help="the folder at which relative paths of the data begin")] = None,
@@ -139,16 +164,18 @@ def join(
     home = folder or Path("members") / (name or "me")
     why = asyncio.run(
         take_part(
-            invitation,
+            run,
             home,
             name=name,
             host=host,
             port=port,
+            transport=transport,
             precision=precision,
             threads=threads,
             data=data,
             make=make,
             watch=watch,
+            tell=lambda trouble: typer.echo(f"trouble: {trouble}", err=True),
         )
     )
     if why == "ejected":

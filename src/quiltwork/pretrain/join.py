@@ -1,4 +1,4 @@
-"""A member, put together: from an invitation to a `Member` that runs."""
+"""A member, put together: from where its run is to a `Member` that runs."""
 
 from __future__ import annotations
 
@@ -6,63 +6,99 @@ import asyncio
 import signal
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import quiltwork
 from quiltwork.blobs.exchange import Exchange
 from quiltwork.blobs.http import HttpBlobs
+from quiltwork.blobs.iroh import IrohTransport
 from quiltwork.blobs.tcp import TcpTransport
+from quiltwork.blobs.transport import Transport, TransportError
 from quiltwork.blobs.wire import PROTOCOL
 from quiltwork.errors import UserError
 from quiltwork.keys import Identity
-from quiltwork.log import decode
+from quiltwork.log import Log
 from quiltwork.log.http import HttpLog
-from quiltwork.pretrain import entries
+from quiltwork.pretrain import meeting
 from quiltwork.pretrain.config import Coordinator
-from quiltwork.pretrain.entries import Created
 from quiltwork.pretrain.facts import RunState
 from quiltwork.pretrain.home import Home, Shelf
-from quiltwork.pretrain.loop import Member
+from quiltwork.pretrain.loop import TICK_S, Member
 from quiltwork.pretrain.recipe import recipe_of
 from quiltwork.pretrain.serve import parse_invitation
+from quiltwork.pretrain.state import LONGEST_ADDRESS
 from quiltwork.pretrain.trainer import Trainer
-from quiltwork.pretrain.voice import StatementVoice
+from quiltwork.pretrain.voice import StatementVoice, Voice, WriterVoice
 
 Make = Callable[..., Trainer]
 
+REACHES = {"tcp": ("tcp",), "iroh": ("iroh",), "both": ("tcp", "iroh")}
+"""How members may reach each other, and by which transports, the faster first."""
+
+TELL_EVERY_S = 5.0
+"""How often who waits before a terminal may be told of trouble."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a member takes part: in which log, and by which relay, if its run has a server."""
+
+    log: Log
+    place: str
+    relay: str = ""
+    token: str = ""
+    tick_s: float = TICK_S
+
+    def voice(self, identity: Identity) -> Voice:
+        """Speak through the server, or write to the log."""
+        return StatementVoice(self.log, identity) if isinstance(self.log, HttpLog) else WriterVoice(self.log, identity)
+
+
+def find(where: str) -> Way:
+    """The way into a run, by its invitation or by its log's address. Raises UserError."""
+    if meeting.is_log(where):
+        return Way(meeting.enter(where), meeting.shareable(where), tick_s=meeting.tick_s(where))
+    url, token = parse_invitation(where)
+    log = HttpLog(f"{url}/log", token)
+    return Way(log, log.url, f"{url}/blobs", token)
+
 
 async def join(
-    invitation: str,
+    where: str | Way,
     folder: Path,
     *,
     name: str = "",
     host: str = "127.0.0.1",
     port: int = 0,
+    transport: str = "tcp",
     precision: str = "fp32",
     threads: int = 0,
     data: Path | None = None,
     make: Make = Trainer,
     watch: Callable[[RunState], None] | None = None,
+    tell: Callable[[str], object] = lambda trouble: None,
 ) -> str:
     """Join a run and take part until it ends; returns why it ended, as `Member.run` does.
 
-    `folder` is the member's home: whoever comes back with it is the same member. Others reach this one at `host` and `port`
-    (0: any free one); where they cannot, they fetch from the run's server. Relative paths of data begin at `data`. Raises
-    UserError that says what is wrong: the invitation, the token, the server, its version, the data.
+    `where` is the invitation of the run's server, or the address of a log that has none. `folder` is the member's home: whoever
+    comes back with it is the same member. Others reach this one at `host` and `port` (0: any free one) by `transport`, one of
+    REACHES; where they cannot, they fetch from the run's server, if there is one. Relative paths of data begin at `data`.
+    `watch` sees the state, `tell` what goes wrong without ending the member.
+
+    Raises UserError that says what is wrong: the invitation, the token, the server, its version, the log, the data.
     """
-    url, token = parse_invitation(invitation)
-    log = HttpLog(f"{url}/log", token)
-    relay = f"{url}/blobs"
+    way = await asyncio.to_thread(find, where) if isinstance(where, str) else where
     try:
-        created = await asyncio.to_thread(_created, log)
+        created = await asyncio.to_thread(meeting.created_in, way.log, way.place)
         rules = Coordinator.model_validate_json(created.coordinator)
         home, identity = Home(folder), Identity.load_or_create(folder / "identity.key")
         shelf = Shelf(home.blobs)
         exchange = Exchange(
             home.blobs,
-            [TcpTransport(PROTOCOL, host=host, port=port)],
+            transports(transport, host=host, port=port),
             partials=folder / "partials",
-            tokens={relay: token},
+            tokens={way.relay: way.token} if way.relay else None,
         )
         trainer = await asyncio.to_thread(
             lambda: make(
@@ -77,37 +113,65 @@ async def join(
             )
         )
         async with exchange:
-            relayed = HttpBlobs(relay, token)
+            _check(exchange.addresses)
             member = Member(
                 home,
-                StatementVoice(log, identity),
+                way.voice(identity),
                 exchange,
                 trainer,
                 shelf,
                 name=name,
                 version=quiltwork.__version__,
-                relay=relay,
-                publish=relayed.put,
+                relay=way.relay,
+                publish=HttpBlobs(way.relay, way.token).put if way.relay else None,
+                tick_s=way.tick_s,
                 watch=watch or (lambda state: None),
             )
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
                 with suppress(RuntimeError, ValueError):  # not in the main thread: whoever embeds it has the signals
                     loop.add_signal_handler(number, member.leave)
-            return await member.run()
+            telling = asyncio.create_task(_tell_trouble(member, tell))
+            try:
+                return await member.run()
+            finally:
+                telling.cancel()
     finally:
-        log.close()
+        way.log.close()
 
 
-def _created(log: HttpLog) -> Created:
-    """The run's first entry. Raises UserError for what is no run of `pretrain`, or one of another protocol."""
-    first = next(iter(log.read(0, 1)), None)
-    body = None if first is None else decode(first)
-    if not isinstance(body, Created):
-        raise UserError(f"{log.url} does not keep a run of pretrain.")
-    if body.protocol != entries.PROTOCOL:
-        raise UserError(
-            f"The run {body.run_id!r} follows protocol {body.protocol} (made by version {body.version or 'unknown'}); this is "
-            f"version {quiltwork.__version__}, which follows {entries.PROTOCOL}. Install the version that the run was made with."
-        )
-    return body
+def transports(reach: str, *, host: str, port: int) -> list[Transport]:
+    """Those of one of REACHES, listening at an address. Raises UserError for another, and where a package is missing."""
+    if reach not in REACHES:
+        raise UserError(f"transport {reach!r} is none of {', '.join(REACHES)}")
+    made: list[Transport] = []
+    for scheme in REACHES[reach]:
+        if scheme == "tcp":
+            made.append(TcpTransport(PROTOCOL, host=host, port=port))
+            continue
+        try:
+            made.append(IrohTransport(PROTOCOL, host=host, port=port))
+        except TransportError as error:
+            raise UserError(f"transport {reach!r}: {error} Without it there is tcp.") from error
+    return made
+
+
+def _check(addresses: tuple[str, ...]) -> None:
+    for address in addresses:
+        if len(address) > LONGEST_ADDRESS:
+            raise UserError(
+                f"This machine's address has {len(address)} characters, and a run takes {LONGEST_ADDRESS}: {address}. It has "
+                "many networks; name the one at which others reach it with --host."
+            )
+
+
+async def _tell_trouble(member: Member, tell: Callable[[str], object]) -> None:
+    """Say what goes wrong, once: a log that cannot be written, a time that stands still."""
+    told = ["", ""]
+    while True:
+        await asyncio.sleep(TELL_EVERY_S)
+        now = [member.trouble, meeting.standstill(member.node.state, member.node.author)]
+        for words in now:
+            if words and words not in told:
+                tell(words)
+        told = now

@@ -46,6 +46,9 @@ Done = TypeVar("Done")
 TICK_S = 0.5
 """As Psyche's: how often a member says the time, where there is no server that does."""
 
+LINGER_S = 60.0
+"""How long a member whose run is over serves those who do not have the last model yet, where there is no server that does."""
+
 FETCH_S = 600.0
 """How long one blob may take. What nobody wants any more is broken off earlier."""
 
@@ -59,8 +62,9 @@ GOODBYE_S = 5.0
 class Member:
     """Takes part in the run that `voice` speaks in, with `trainer`, until it is over, `leave` is called, or it is ejected.
 
-    `relay` is where all can fetch what members publish, beside the members themselves; `publish` puts blobs there. `watch` is
-    called with the state after every batch of entries.
+    `relay` is where all can fetch what members publish, beside the members themselves; `publish` puts blobs there. In a run
+    whose members tell the time this one does so every `tick_s` seconds. `watch` is called with the state after every batch of
+    entries.
     """
 
     def __init__(
@@ -75,17 +79,20 @@ class Member:
         version: str = "",
         relay: str = "",
         publish: Callable[[bytes], object] | None = None,
+        tick_s: float = TICK_S,
         watch: Callable[[RunState], None] = lambda state: None,
     ) -> None:
         self.home, self.voice, self.exchange, self.trainer, self.shelf = home, voice, exchange, trainer, shelf
         self.relay, self.publish, self.watch = relay, publish, watch
+        self._tick_s = tick_s
+        self._lingers_until = 0.0
         self._said = (name, version)
         onion = home.onion()
         holdings = Holdings(self._joining(onion), onion, states=trainer.known_states())
         self.node = Node(voice.author, holdings)
         self.trouble = ""
         """What went wrong last, for who looks."""
-        self._remains = Remains()
+        self._remains, self._resumed = Remains(), False
         self._tasks: dict[Hashable, tuple[Effect, asyncio.Task[None]]] = {}
         self._compute = ThreadPoolExecutor(1, thread_name_prefix="compute")
         self._speak = ThreadPoolExecutor(1, thread_name_prefix="speak")
@@ -142,9 +149,10 @@ class Member:
                     raise self._failure
                 if self.ejected:
                     return "ejected"
-                if self.node.finished:
+                if self.node.finished and not self._lingers():
                     return "finished"
                 if entries.caught_up:
+                    self._resume()
                     self._go_on()
         finally:
             entries.close()
@@ -153,6 +161,15 @@ class Member:
             await asyncio.gather(waiting, ticking, *(t for _, t in self._tasks.values()), return_exceptions=True)
             for pool in (self._compute, self._speak, self._check, self._publishing):
                 pool.shutdown(wait=False, cancel_futures=True)
+
+    def _lingers(self) -> bool:
+        """Whether others may still have to fetch from this member: there is no relay, and not all have said the last hash."""
+        state = self.node.state
+        if self.relay or state.config.clock != "members":  # without ticks nobody would wake it
+            return False
+        self._lingers_until = self._lingers_until or time.monotonic() + LINGER_S
+        lacking = any(member.hashed < state.last for member in state.here())
+        return lacking and time.monotonic() < self._lingers_until
 
     async def _goodbye(self) -> str:
         with suppress(UserError, TimeoutError):
@@ -163,7 +180,7 @@ class Member:
     async def _tick(self) -> None:
         """Say the time, in a run that has no server to do it. A member that is not in is not asked for it."""
         while True:
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(self._tick_s)
             state = self.node.state
             if state.created is not None and state.config.clock == "members" and self.node.author in state.members:
                 with suppress(UserError):  # the next tick says it, too
@@ -174,6 +191,12 @@ class Member:
         if member is not None and member.revealed >= REVEALS - 1:
             onion = self.home.onion(new=True)
             self.node.mine.onion, self.node.mine.joining = onion, self._joining(onion)
+
+    def _resume(self) -> None:
+        """Find, once, what a crash has left on the shelf."""
+        if not self._resumed:
+            self._resumed = True
+            self._remains.resume(self.node.state.last, self.shelf.made, self.shelf)
 
     def _go_on(self) -> None:
         for effect in self.node.effects():
@@ -257,9 +280,10 @@ class Member:
         return result
 
     async def _fetch(self, effect: Fetch) -> str:
-        data = await self._get(effect.blob, effect.size, effect.holders)
         if effect.purpose == "disclosure":
+            await self._in(self._check, lambda: self.shelf.made.add(effect.blob.hex()))
             self._remains.note(self.node.state.last, effect.blob)
+        data = await self._get(effect.blob, effect.size, effect.holders)
         why = await asyncio.get_running_loop().run_in_executor(
             self._check, lambda: self.trainer.check(data, effect.purpose)
         )
@@ -305,6 +329,6 @@ class Member:
 
         def do() -> None:
             self.trainer.forget(effect.models, frozenset(self.trainer.known_states() - gone))
-            delete(self.shelf, blobs, old, manifests)
+            self.shelf.made.cross_out(delete(self.shelf, blobs, old, manifests))
 
         await self._in(self._compute, do)

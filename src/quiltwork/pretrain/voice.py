@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from quiltwork.errors import UserError
 from quiltwork.keys import Identity
-from quiltwork.log import Body, Conflict, Entry, Log, Speaker, Speakers, Writer
+from quiltwork.log import EMPTY, Body, Conflict, Entry, Log, LogUnavailable, Speaker, Speakers, Writer
 from quiltwork.log.http import HttpLog
+from quiltwork.log.protocol import chain_on
+from quiltwork.log.verify import check_author
 
 MOST_CONFLICTS = 100
 """Appends in a row in which others were faster. With so many writers a log needs a sequencer."""
+
+PATIENCE_S = 600.0
+"""How long a log may be out of reach before who follows it gives up: its server is started again, or its network mended."""
+
+AGAIN_S = 0.5
+"""Between attempts to reach a log."""
 
 
 class Voice(Protocol):
@@ -71,12 +79,16 @@ class StatementVoice:
 
 
 class WriterVoice:
-    """Appends to a log that others append to as well, each entry after the last that there is: SQLite, Postgres, Solana."""
+    """Appends to a log that others append to as well, each entry after the last that there is: SQLite, Postgres, Solana.
 
-    def __init__(self, log: Log, identity: Identity) -> None:
+    Who may write there may not speak for others: what is read must be signed by its author and stand on what came before it.
+    """
+
+    def __init__(self, log: Log, identity: Identity, *, patience_s: float = PATIENCE_S) -> None:
         self.author = identity.author
-        self._log = log
+        self._log, self._patience_s = log, patience_s
         self._writer = Writer(log, identity)
+        self._head = EMPTY
 
     def say(self, body: Body) -> None:
         """See Voice."""
@@ -90,12 +102,35 @@ class WriterVoice:
         raise UserError(f"Others were faster {MOST_CONFLICTS} times in a row; this log has too many writers.")
 
     def read(self) -> Iterator[Entry]:
-        """See Voice."""
-        return self._log.read()
+        """See Voice. Raises Broken at an entry that its author did not sign, or that is not where it was."""
+        self._head = EMPTY
+        return self._checked(self._log.read())
 
     def follow(self, start: int, stop: Callable[[], bool]) -> Iterator[Entry]:
-        """See Voice."""
-        return self._log.follow(start, stop=stop)
+        """See Voice. From where `read` or an earlier `follow` ended; raises Broken likewise.
+
+        A log that is out of reach is tried again for `patience_s`; then LogUnavailable is raised.
+        """
+        if start != self._head.length:
+            raise ValueError(f"entry {start} does not follow the {self._head.length} that were read")
+        lost_at: float | None = None
+        while not stop():
+            try:
+                for entry in self._checked(self._log.follow(self._head.length, stop=stop)):
+                    lost_at = None
+                    yield entry
+            except LogUnavailable:
+                lost_at = lost_at or time.monotonic()
+                if time.monotonic() - lost_at > self._patience_s:
+                    raise
+                time.sleep(AGAIN_S)
+
+    def _checked(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        for entry in entries:
+            head = chain_on((entry,), self._head)
+            check_author(entry, head.hash)
+            self._head = head
+            yield entry
 
     def close(self) -> None:
         """See Voice."""
