@@ -1,10 +1,10 @@
 """The hands of a member: what it does when others come and go, when disks fail, and when it is wrong itself."""
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from quiltwork.blobs import BlobUnavailable
 from quiltwork.errors import UserError
@@ -25,7 +25,9 @@ def test_three_members_train_six_rounds_and_end_with_one_model(tmp_path: Path) -
         assert members[0].node.mine.loaded.round == state.last
         earned = sum(each.accepted_units for each in state.members.values())
         assert earned == state.accepted_units
-        assert 6 <= earned <= 18  # three units a round; on a busy machine one may come too late, and goes to another round
+        assert (
+            6 <= earned <= 18
+        )  # three units a round; on a busy machine one may come too late, and goes to another round
         assert all(each.health is Health.HEALTHY for each in state.members.values())
 
     lived(tmp_path, tiny.config(), life)
