@@ -6,11 +6,10 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from quiltwork.blobs import FolderBlobs
 from quiltwork.pretrain.effects import Apply, Load, Train, Trained
 from quiltwork.pretrain.entries import Committed
 from quiltwork.pretrain.facts import Closed, Commit
-from quiltwork.pretrain.home import Shelf
+from quiltwork.pretrain.home import Home
 from quiltwork.pretrain.recipe import RunConfig, recipe_of
 from quiltwork.pretrain.trainer import Trainer
 
@@ -83,7 +82,7 @@ def trainer(folder: Path, made: type[Trainer] = Trainer, wanted: RunConfig | Non
         recipe,
         unit_sequences=2,
         folder=folder,
-        blobs=Shelf(FolderBlobs(folder / "blobs")),
+        blobs=Home(folder).shelf,
         threads=1,
         root=folder.parent,
     )

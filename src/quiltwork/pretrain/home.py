@@ -7,24 +7,25 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from quiltwork.blobs import FolderBlobs
+from quiltwork.blobs import FolderBlobs, blob_id
 from quiltwork.errors import UserError
 from quiltwork.pretrain.beacon import HASH_BYTES, Onion
-from quiltwork.pretrain.remains import Deleting
+from quiltwork.pretrain.remains import Deleting, Made
 
 REVEALS = 1 << 16
 """Rounds for which one secret lasts; then the member joins anew."""
 
 
 class Shelf:
-    """The blobs of a member, which notes what is new on it: that is published."""
+    """The blobs of a member, which notes what is new on it: that is published. What is put is listed in `made` before."""
 
-    def __init__(self, store: Deleting) -> None:
-        self._store = store
+    def __init__(self, store: Deleting, made: Made) -> None:
+        self._store, self.made = store, made
         self.fresh: list[str] = []
 
     def put(self, data: bytes) -> str:
-        """See BlobStore."""
+        """See BlobStore. Raises UserError where it cannot be listed."""
+        self.made.add(blob_id(data))
         id = self._store.put(data)
         self.fresh.append(id)
         return id
@@ -52,6 +53,11 @@ class Home:
     def blobs(self) -> FolderBlobs:
         """What it holds for itself and others."""
         return FolderBlobs(self.path / "blobs")
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where its trainer puts what it makes."""
+        return Shelf(self.blobs, Made(self.path / "made.txt"))
 
     def onion(self, *, new: bool = False) -> Onion:
         """Its chain of secrets, made at the first call. Raises UserError if the file that keeps it is damaged."""

@@ -23,7 +23,7 @@ from quiltwork.log.http import HttpLog
 from quiltwork.pretrain import meeting
 from quiltwork.pretrain.config import Coordinator
 from quiltwork.pretrain.facts import RunState
-from quiltwork.pretrain.home import Home, Shelf
+from quiltwork.pretrain.home import Home
 from quiltwork.pretrain.loop import TICK_S, Member
 from quiltwork.pretrain.recipe import recipe_of
 from quiltwork.pretrain.serve import parse_invitation
@@ -59,6 +59,11 @@ def find(where: str) -> Way:
     """The way into a run, by its invitation or by its log's address. Raises UserError."""
     if meeting.is_log(where):
         return Way(meeting.enter(where), meeting.shareable(where), tick_s=meeting.tick_s(where))
+    if not where.startswith(("http://", "https://")):
+        raise UserError(
+            f"{where!r} is no way into a run. It is joined by its server's invitation, http://host:port#token, or, if it has no "
+            f"server, by the address of its log: {meeting.KINDS}."
+        )
     url, token = parse_invitation(where)
     log = HttpLog(f"{url}/log", token)
     return Way(log, log.url, f"{url}/blobs", token)
@@ -93,7 +98,7 @@ async def join(
         created = await asyncio.to_thread(meeting.created_in, way.log, way.place)
         rules = Coordinator.model_validate_json(created.coordinator)
         home, identity = Home(folder), Identity.load_or_create(folder / "identity.key")
-        shelf = Shelf(home.blobs)
+        shelf = home.shelf
         exchange = Exchange(
             home.blobs,
             transports(transport, host=host, port=port),
