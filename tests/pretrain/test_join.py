@@ -2,21 +2,24 @@
 
 import asyncio
 import json
-import sys
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from quiltwork.errors import UserError
 from quiltwork.keys import Identity
-from quiltwork.log import Log, MemoryLog, SqliteLog, Writer, decode
+from quiltwork.log import Log, decode
 from quiltwork.log.open import open_log
 from quiltwork.pretrain import meeting
-from quiltwork.pretrain.entries import Joined, Left, Ticked
+from quiltwork.pretrain.entries import Joined, Ticked
 from quiltwork.pretrain.facts import Health, Phase, RunState
 from quiltwork.pretrain.join import Way, join
 from quiltwork.pretrain.state import apply
+from tests.log.postgres_server import PostgresServer, made
+from tests.log.solana.conftest import PACE, PAYER, RICH, ask
+from tests.log.solana.rpc import cluster
 from tests.pretrain import tiny
 
 PATIENCE_S = 240
@@ -28,10 +31,7 @@ def together(where: str | Way, folder: Path, names: Sequence[str] = "abc", trans
     async def all_of_them() -> list[str]:
         async with asyncio.timeout(PATIENCE_S):
             return await asyncio.gather(
-                *(
-                    join(where, folder / name, name=name, transport=transport, threads=1, data=folder)
-                    for name in names
-                )
+                *(join(where, folder / name, name=name, transport=transport, threads=1, data=folder) for name in names)
             )
 
     tiny.data(folder)
@@ -63,10 +63,74 @@ def test_three_members_meet_in_an_sqlite_file_and_end_with_one_model(tmp_path: P
     place = str(tmp_path / "meeting.db")
     meeting.create(tiny.config(total_steps=4), place, Identity.generate())
     assert together(place, tmp_path) == ["finished"] * 3
-    with_all = open_log(place)
-    state = check_that_all_have_one_model(with_all, members=3, steps=4)
-    said = [decode(entry) for entry in with_all.read()]
-    with_all.close()
+    with closing(open_log(place)) as log:
+        state = check_that_all_have_one_model(log, members=3, steps=4)
+        said = [decode(entry) for entry in log.read()]
     assert state.owner not in state.members
     assert any(isinstance(body, Ticked) for body in said)
     assert all(address.startswith("tcp://") for body in said if isinstance(body, Joined) for address in body.addresses)
+
+
+# --- other logs ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    server = made()
+    yield server
+    server.stop()
+    shutil.rmtree(server.folder)
+
+
+@pytest.mark.slow
+def test_two_members_meet_in_postgres_and_end_with_one_model(tmp_path: Path, postgres: PostgresServer) -> None:
+    place = f"{postgres.url}#tiny"
+    meeting.create(tiny.config(total_steps=4, init_min_clients=2), place, Identity.generate())
+    assert together(place, tmp_path, "ab") == ["finished"] * 2
+    with closing(open_log(place)) as log:
+        check_that_all_have_one_model(log, members=2, steps=4)
+
+
+@pytest.mark.slow
+def test_a_database_that_is_started_again_in_the_middle_of_a_run_ends_nobody(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    place = f"{postgres.url}#restarted"
+    meeting.create(tiny.config(total_steps=12, init_min_clients=2), place, Identity.generate())
+
+    async def life() -> list[str]:
+        restarted = asyncio.Event()
+
+        def watch(state: RunState) -> None:
+            if state.last >= 2 and not restarted.is_set():
+                restarted.set()
+                postgres.stop()
+                postgres.start()
+
+        async with asyncio.timeout(PATIENCE_S):
+            running = [join(place, tmp_path / name, name=name, threads=1, data=tmp_path, watch=watch) for name in "ab"]
+            ended = await asyncio.gather(*running)
+        assert restarted.is_set()
+        return ended
+
+    tiny.data(tmp_path)
+    assert asyncio.run(life()) == ["finished"] * 2
+    with closing(open_log(place)) as log:
+        check_that_all_have_one_model(log, members=2, steps=12)
+
+
+@pytest.mark.slow
+def test_two_members_meet_on_solana_and_end_with_one_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quiltwork.log.solana.log.Pace", lambda: PACE)  # a slot is a request there
+    monkeypatch.setattr(meeting, "CHAIN_TICK_S", 1.0)
+    key = tmp_path / "payer.json"
+    key.touch(mode=0o600)
+    key.write_text(json.dumps(list(bytes(PAYER.keypair))))
+    with cluster() as chain:
+        ask(chain, "requestAirdrop", PAYER.address, RICH)
+        place = f"solana+{chain.url_of()}#tiny?payer={key}"
+        meeting.create(tiny.config(total_steps=2, init_min_clients=2), place, Identity.generate())
+        assert together(place, tmp_path, "ab") == ["finished"] * 2
+        with closing(open_log(place)) as log:
+            state = check_that_all_have_one_model(log, members=2, steps=2)
+        print(state.entries, "entries", len(chain.chain.rows), "transactions", chain.chain.slot)

@@ -83,6 +83,8 @@ def created_in(log: Log, place: str) -> Created:
 
 def enter(address: str) -> Log:
     """Open the log of a run to take part in it. Raises UserError for a log without one, or whose time its owner tells."""
+    if _is_chain(address):
+        open_log(address, write=True).close()  # asks nobody, and says at once if nobody pays
     # What is only joined must not be made: a name that is spelled wrong would be a new log.
     with closing(open_log(address)) as log:
         created = created_in(log, shareable(address))
@@ -96,7 +98,11 @@ def enter(address: str) -> Log:
 
 def tick_s(address: str) -> float:
     """How often a member of the run in this log tells the time, in seconds."""
-    return CHAIN_TICK_S if address.startswith("solana") else TICK_S
+    return CHAIN_TICK_S if _is_chain(address) else TICK_S
+
+
+def _is_chain(address: str) -> bool:
+    return address.startswith("solana+")
 
 
 def shareable(address: str) -> str:
@@ -108,6 +114,8 @@ def shareable(address: str) -> str:
     user, at, host = authority.rpartition("@")
     where = user.partition(":")[0] + at + host + slash + path
     place = scheme + colon + where + _without(question, options, "password", "sslpassword", "passfile")
+    if scheme in ("http", "https"):
+        return place  # what follows is a token
     name, question, options = fragment.partition("?")
     return place + hash + name + _without(question, options, "payer", "cache")
 
@@ -120,7 +128,7 @@ def _without(question: str, options: str, *private: str) -> str:
 def invitation(address: str) -> str:
     """What others put after `join`."""
     public = shareable(address)
-    if not address.startswith("solana"):
+    if not _is_chain(address):
         return public
     return f"{public}{'&' if '?' in public else '?'}payer=FILE"
 

@@ -202,7 +202,13 @@ def _tick(state: RunState, author: bytes, body: Ticked) -> str:
         member.ticked = max(member.ticked, body.now)
         ticks = sorted(each.ticked for each in state.here())
         now = ticks[(len(ticks) - 1) // 2]  # the lower median: no minority, nor a half, can push it ahead
-    state.now = max(state.now, now)
+    if not state.now < now:
+        return ""
+    if not state.now:  # the clock begins: what was before has lasted no time
+        state.entered = now
+        for member in state.members.values():
+            member.began = now
+    state.now = now
     return ""
 
 
