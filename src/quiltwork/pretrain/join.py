@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import quiltwork
 from quiltwork.blobs.exchange import Exchange
@@ -23,18 +24,26 @@ from quiltwork.log.http import HttpLog
 from quiltwork.pretrain import meeting
 from quiltwork.pretrain.config import Coordinator
 from quiltwork.pretrain.facts import RunState
-from quiltwork.pretrain.home import Home
-from quiltwork.pretrain.loop import TICK_S, Member
 from quiltwork.pretrain.recipe import recipe_of
 from quiltwork.pretrain.serve import parse_invitation
 from quiltwork.pretrain.state import LONGEST_ADDRESS
-from quiltwork.pretrain.trainer import Trainer
-from quiltwork.pretrain.voice import StatementVoice, Voice, WriterVoice
+from quiltwork.pretrain.voice import TICK_S, StatementVoice, Voice, WriterVoice
+from quiltwork.run.lock import RunLock, RunLocked, driver_of
 
-Make = Callable[..., Trainer]
+if TYPE_CHECKING:  # torch takes seconds to load
+    from quiltwork.pretrain.loop import Member
+    from quiltwork.pretrain.trainer import Trainer
+
+Make = Callable[..., "Trainer"]
 
 REACHES = {"tcp": ("tcp",), "iroh": ("iroh",), "both": ("tcp", "iroh")}
 """How members may reach each other, and by which transports, the faster first."""
+
+FIRST_ANSWER_S = 10.0
+"""How long one waits for a server that has not answered yet: the address may be wrong."""
+
+AWAY_S = 86_400.0
+"""How long for one that has: a night's outage must not cost a run its members."""
 
 TELL_EVERY_S = 5.0
 """How often who waits before a terminal may be told of trouble."""
@@ -65,7 +74,9 @@ def find(where: str) -> Way:
             f"server, by the address of its log: {meeting.KINDS}."
         )
     url, token = parse_invitation(where)
-    log = HttpLog(f"{url}/log", token)
+    with closing(HttpLog(f"{url}/log", token, patience_s=FIRST_ANSWER_S)) as asked:
+        asked.head()
+    log = HttpLog(f"{url}/log", token, patience_s=AWAY_S)
     return Way(log, log.url, f"{url}/blobs", token)
 
 
@@ -80,7 +91,7 @@ async def join(
     precision: str = "fp32",
     threads: int = 0,
     data: Path | None = None,
-    make: Make = Trainer,
+    make: Make | None = None,
     watch: Callable[[RunState], None] | None = None,
     tell: Callable[[str], object] = lambda trouble: None,
 ) -> str:
@@ -93,11 +104,20 @@ async def join(
 
     Raises UserError that says what is wrong: the invitation, the token, the server, its version, the log, the data.
     """
-    way = await asyncio.to_thread(find, where) if isinstance(where, str) else where
-    try:
+    async with AsyncExitStack() as stack:
+        way = await asyncio.to_thread(find, where) if isinstance(where, str) else where
+        stack.callback(way.log.close)
         created = await asyncio.to_thread(meeting.created_in, way.log, way.place)
         rules = Coordinator.model_validate_json(created.coordinator)
-        home, identity = Home(folder), Identity.load_or_create(folder / "identity.key")
+        identity = Identity.load_or_create(folder / "identity.key")
+        stack.callback(_lock(folder).release)
+
+        # What is wrong until here is told at once; torch takes seconds to load.
+        from quiltwork.pretrain.home import Home
+        from quiltwork.pretrain.loop import Member
+        from quiltwork.pretrain.trainer import Trainer
+
+        home = Home(folder)
         shelf = home.shelf
         exchange = Exchange(
             home.blobs,
@@ -106,7 +126,7 @@ async def join(
             tokens={way.relay: way.token} if way.relay else None,
         )
         trainer = await asyncio.to_thread(
-            lambda: make(
+            lambda: (make or Trainer)(
                 recipe_of(created),
                 unit_sequences=rules.unit_sequences,
                 folder=folder,
@@ -117,32 +137,54 @@ async def join(
                 cache=folder / "data",
             )
         )
-        async with exchange:
-            _check(exchange.addresses)
-            member = Member(
-                home,
-                way.voice(identity),
-                exchange,
-                trainer,
-                shelf,
-                name=name,
-                version=quiltwork.__version__,
-                relay=way.relay,
-                publish=HttpBlobs(way.relay, way.token).put if way.relay else None,
-                tick_s=way.tick_s,
-                watch=watch or (lambda state: None),
-            )
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGINT, signal.SIGTERM):
-                with suppress(RuntimeError, ValueError):  # not in the main thread: whoever embeds it has the signals
-                    loop.add_signal_handler(number, member.leave)
-            telling = asyncio.create_task(_tell_trouble(member, tell))
-            try:
-                return await member.run()
-            finally:
-                telling.cancel()
-    finally:
-        way.log.close()
+        await stack.enter_async_context(exchange)
+        _check(exchange.addresses)
+        relay = HttpBlobs(way.relay, way.token, patience_s=AWAY_S) if way.relay else None
+        if relay is not None:
+            stack.callback(relay.close)
+        member = Member(
+            home,
+            way.voice(identity),
+            exchange,
+            trainer,
+            shelf,
+            name=name,
+            version=quiltwork.__version__,
+            relay=way.relay,
+            publish=None if relay is None else relay.put,
+            tick_s=way.tick_s,
+            watch=watch or (lambda state: None),
+        )
+        _leave_when_asked(member)
+        telling = asyncio.create_task(_tell_trouble(member, tell))
+        stack.callback(telling.cancel)
+        return await member.run()
+
+
+def _lock(folder: Path) -> RunLock:
+    """Be the only one at home. Raises UserError: two with one key would say different things under the same numbers."""
+    place = folder / "lock"
+    try:
+        return RunLock(place)
+    except RunLocked as error:
+        raise UserError(
+            f"The member whose home is {folder} runs already ({driver_of(place) or 'until a moment ago'}). Give another one a "
+            "--name, or a --folder, of its own."
+        ) from error
+
+
+def _leave_when_asked(member: Member) -> None:
+    """Let the first signal ask for a goodbye, and the next one have its usual, sudden effect."""
+    loop = asyncio.get_running_loop()
+
+    def leave() -> None:
+        member.leave()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(RuntimeError, ValueError):  # not in the main thread: whoever embeds it has the signals
+            loop.add_signal_handler(number, leave)
 
 
 def transports(reach: str, *, host: str, port: int) -> list[Transport]:

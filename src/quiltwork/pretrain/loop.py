@@ -39,12 +39,9 @@ from quiltwork.pretrain.listening import Entries
 from quiltwork.pretrain.node import Node
 from quiltwork.pretrain.remains import Remains, delete
 from quiltwork.pretrain.trainer import Trainer, data_fingerprint
-from quiltwork.pretrain.voice import Refused, Voice
+from quiltwork.pretrain.voice import TICK_S, Refused, Voice
 
 Done = TypeVar("Done")
-
-TICK_S = 0.5
-"""As Psyche's: how often a member says the time, where there is no server that does."""
 
 LINGER_S = 60.0
 """How long a member whose run is over serves those who do not have the last model yet, where there is no server that does."""
@@ -261,7 +258,10 @@ class Member:
         return await asyncio.get_running_loop().run_in_executor(pool, work)
 
     async def _published(self, work: Callable[[], Done]) -> Done:
-        """Do something that puts blobs on the shelf, and let others have these."""
+        """Do something that puts blobs on the shelf, and let others have these.
+
+        A server that does not take them is no reason to do it again: who can reach this member fetches from it.
+        """
 
         def do() -> tuple[Done, list[str]]:
             self.shelf.fresh = []
@@ -269,15 +269,14 @@ class Member:
 
         result, fresh = await asyncio.get_running_loop().run_in_executor(self._compute, do)
         if self.publish is not None:
-            publish = self.publish
-            loop = asyncio.get_running_loop()
-            await asyncio.gather(
-                *(
-                    loop.run_in_executor(self._publishing, lambda blob: publish(self.shelf.get(blob)), id)
-                    for id in fresh
-                )
-            )
+            await asyncio.gather(*(self._publish(self.publish, id) for id in fresh))
         return result
+
+    async def _publish(self, publish: Callable[[bytes], object], id: str) -> None:
+        try:
+            await self._in(self._publishing, lambda: publish(self.shelf.get(id)))
+        except UserError as error:
+            self.trouble = str(error)
 
     async def _fetch(self, effect: Fetch) -> str:
         if effect.purpose == "disclosure":

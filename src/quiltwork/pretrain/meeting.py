@@ -20,8 +20,8 @@ from quiltwork.pretrain import entries
 from quiltwork.pretrain.config import Coordinator
 from quiltwork.pretrain.entries import Created
 from quiltwork.pretrain.facts import RunState
-from quiltwork.pretrain.loop import TICK_S
 from quiltwork.pretrain.recipe import RunConfig
+from quiltwork.pretrain.voice import TICK_S
 
 KINDS = "a .db file, postgres://USER@HOST/DB#NAME, or solana+https://HOST#NAME?payer=FILE"
 

@@ -19,6 +19,9 @@ MOST_CONFLICTS = 100
 PATIENCE_S = 600.0
 """How long a log may be out of reach before who follows it gives up: its server is started again, or its network mended."""
 
+TICK_S = 0.5
+"""As Psyche's: how often a member says the time, where there is no server that does."""
+
 AGAIN_S = 0.5
 """Between attempts to reach a log."""
 
