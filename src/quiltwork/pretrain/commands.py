@@ -148,10 +148,9 @@ def join(
     cheat: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
     """Join a run and train until it is over. Ctrl-C leaves in good order; the same command comes back."""
-    from quiltwork.pretrain import trainer
     from quiltwork.pretrain.join import join as take_part
 
-    make: type = trainer.Trainer
+    make = None
     if cheat:
         from quiltwork.pretrain.cheats import CHEATS
 
