@@ -1,5 +1,6 @@
-"""Emulated links between two network namespaces of this machine: see `Link`."""
+"""Emulated links between network namespaces of this machine: see `Link` and `Star`."""
 
 from links.link import Link, LinkError, Side, missing
+from links.star import Star
 
-__all__ = ["Link", "LinkError", "Side", "missing"]
+__all__ = ["Link", "LinkError", "Side", "Star", "missing"]

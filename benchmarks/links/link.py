@@ -91,6 +91,7 @@ class Link:
         self._queue_ms, self._seed = queue_ms, seed
         name = f"qt{os.getpid()}{os.urandom(1).hex()}"
         self.left, self.right = Side(f"{name}a", "10.77.0.1"), Side(f"{name}b", "10.77.0.2")
+        self._made: tuple[Side, ...] = (self.left, self.right)
         self._devices = f"{name}x"[-15:], f"{name}y"[-15:]
         self._process: subprocess.Popen[str] | None = None
         self.router: list[dict[str, int]] = []
@@ -99,17 +100,16 @@ class Link:
         if (lack := missing()) is not None:
             raise LinkError(f"Cannot emulate links: {lack}.")
         try:
-            for side in (self.left, self.right):
-                _do("ip", "netns", "add", side.namespace)
-                _do(*side.command(["ip", "link", "set", "lo", "up"]))
+            for side in self._made:
+                make(side)
             if self.delay_ms or self.jitter_ms or self.loss:
                 self._start_router()
             else:
                 self._join_devices()
             for side, device, other in self._ends():
-                _do("ip", "link", "set", device, "netns", side.namespace)
-                _do(*side.command(["ip", "addr", "add", side.ip, "peer", other.ip, "dev", device]))
-                _do(*side.command(["ip", "link", "set", device, "up"]))
+                do("ip", "link", "set", device, "netns", side.namespace)
+                do(*side.command(["ip", "addr", "add", side.ip, "peer", other.ip, "dev", device]))
+                do(*side.command(["ip", "link", "set", device, "up"]))
                 if self.rate_mbit and self._process is None:
                     self._limit(side, device)
         except BaseException:
@@ -124,8 +124,8 @@ class Link:
             if said:
                 self.router = json.loads(said[-1])
             self._process = None
-        for side in (self.left, self.right):
-            subprocess.run(["ip", "netns", "del", side.namespace], capture_output=True)
+        for side in self._made:
+            unmake(side)
 
     def _ends(self) -> list[tuple[Side, str, Side]]:
         return [(self.left, self._devices[0], self.right), (self.right, self._devices[1], self.left)]
@@ -148,16 +148,29 @@ class Link:
             raise LinkError("The router did not start; what it said is above.")
 
     def _join_devices(self) -> None:
-        _do("ip", "link", "add", self._devices[0], "type", "veth", "peer", "name", self._devices[1])
+        do("ip", "link", "add", self._devices[0], "type", "veth", "peer", "name", self._devices[1])
 
     def _limit(self, side: Side, device: str) -> None:
         # the kernel sends at most one burst at once; segments must not be larger, or nothing passes
-        _do(*side.command(["ip", "link", "set", device, "gso_max_size", "16384"]))
+        do(*side.command(["ip", "link", "set", device, "gso_max_size", "16384"]))
         limit = ["rate", f"{self.rate_mbit}mbit", "burst", "32kb", "latency", f"{self._queue_ms}ms"]
-        _do(*side.command(["tc", "qdisc", "add", "dev", device, "root", "tbf", *limit]))
+        do(*side.command(["tc", "qdisc", "add", "dev", device, "root", "tbf", *limit]))
 
 
-def _do(*command: str) -> None:
+def make(side: Side) -> None:
+    """Make a side's namespace."""
+    do("ip", "netns", "add", side.namespace)
+    do(*side.command(["ip", "link", "set", "lo", "up"]))
+
+
+def unmake(side: Side) -> None:
+    """Delete a side's namespace, with its devices."""
+    subprocess.run(["ip", "netns", "del", side.namespace], capture_output=True)
+
+
+def do(*command: str) -> str:
+    """Run a command, and give what it prints. Raises LinkError with what it says if it fails."""
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise LinkError(f"`{' '.join(command)}` failed: {done.stderr.strip()}")
+    return done.stdout

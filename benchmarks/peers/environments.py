@@ -18,14 +18,15 @@ def make(folder: Path) -> dict[str, Path]:
     found = {}
     for name, requirement in PEERS.items():
         constraints = HERE / f"constraints-{name}.txt"
-        if _make(folder / name, [requirement, "-c", str(constraints)]):
+        if make_one(folder / name, [requirement, "-c", str(constraints)]):
             found[name] = folder / name
-    if _make(folder / "quiltwork", [str(ROOT), "-c", str(ROOT / "constraints.txt")]):
+    if make_one(folder / "quiltwork", [str(ROOT), "-c", str(ROOT / "constraints.txt")]):
         found["quiltwork"] = folder / "quiltwork"
     return found
 
 
-def _make(environment: Path, requirement: list[str]) -> bool:
+def make_one(environment: Path, requirement: list[str]) -> bool:
+    """Make an environment, unless it is there. Tells whether it is."""
     stamp = environment / ".complete"
     wanted = " ".join(requirement)
     if stamp.exists() and stamp.read_text() == wanted:

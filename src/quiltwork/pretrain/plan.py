@@ -6,6 +6,9 @@ and Ross, "Peer-assisted file distribution: the minimum distribution time", 2006
 each must receive those of all others, and all together must send as much as all together receive. Lossy links carry less than
 they are sold for (Mathis et al., "The macroscopic behavior of the TCP congestion avoidance algorithm", 1997).
 
+Where a server keeps the run, a member puts its update there before it says that it has one, and only then do others fetch it: one
+after the other, not at the same time. What they fetch comes from the member and from the server, so no upload bounds it.
+
 Everything is a mean: there is no jitter, no failure and no queue here, so real rounds are longer.
 """
 
@@ -17,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from quiltwork.blobs.tree import CHUNK_BYTES
 from quiltwork.pretrain.assignment import apportion
 from quiltwork.pretrain.footprint import FLOAT_BYTES, Footprint
 
@@ -28,6 +32,9 @@ FIRST_WINDOW_BYTES = 10 * SEGMENT_BYTES
 
 VERIFIERS = 2
 """Who compute an audited contribution again."""
+
+ASKED_FIRST_BYTES = 1 << 16
+"""Beyond so many a server is asked whether it has an update already, before it is put there (see `blobs.http`)."""
 
 STATEMENTS = 2
 """That follow each other in a round: that one has trained, and that a witness holds it."""
@@ -66,10 +73,12 @@ class Job:
     """The goal."""
     hidden: bool = False
     """Whether members train the next round while the network carries this one's updates."""
+    relay: bool = False
+    """Whether every update is first put on a server in the middle of the network, whose own link bounds nothing."""
     swarm: bool = True
-    """Whether members pass on what they received; otherwise each sends its update to every other one."""
+    """Without one: whether members pass on what they received; otherwise each sends its update to every other one."""
     connections: int = 4
-    """That a member uses in each direction at once: each of them suffers the losses of its own."""
+    """That a member uses for an update at once: each of them suffers the losses of its own."""
     efficiency: float = 0.9
     """The share of a link that updates get; the rest goes to headers and to talk."""
     audit_rate: float = 0.0
@@ -103,10 +112,14 @@ class Exchange:
     """Whose upload bounds `own_s`."""
     receiver: str
     """Whose download bounds `download_s`."""
+    relayed: bool = False
+    """Whether updates are put on a server before they are fetched; `together_s` is 0 then."""
 
     @property
     def seconds(self) -> float:
         """All of it."""
+        if self.relayed:
+            return self.own_s + self.download_s + self.start_s
         return max(self.own_s, self.download_s, self.together_s) + self.start_s
 
 
@@ -246,22 +259,36 @@ def _exchange(
 ) -> tuple[list[tuple[float, float]], Exchange]:
     """What every member sends and receives in a round, in bytes, and how long that takes."""
     payload, alone = job.footprint.payload_bytes, len(sites) == 1
+    senders = sum(sends)
     # An audit discloses the state before and after to those who verify; in the mean everybody has a share in that.
-    disclosed = 2 * job.footprint.own_bytes * VERIFIERS * job.audit_rate * sum(sends) / len(sites) * (not alone)
-    received = [payload * (sum(sends) - sending) + disclosed for sending in sends]
+    disclosed = 2 * job.footprint.own_bytes * VERIFIERS * job.audit_rate * senders / len(sites) * (not alone)
+    received = [payload * (senders - sending) + disclosed for sending in sends]
     ups = [link.up for link in links]
-    own = [(payload * (1 if job.swarm else len(sites) - 1) + disclosed) * sending * (not alone) for sending in sends]
-    rest = max(sum(received) - sum(own), 0.0)
-    sent = [least + rest * up / sum(ups) for least, up in zip(own, ups, strict=True)]
+    direct = not (job.swarm or job.relay)
+    own = [
+        (payload * (len(sites) - 1 if direct else 1) + disclosed * (not job.relay)) * sending * (job.relay or not alone)
+        for sending in sends
+    ]
+    rest = max(sum(received) - sum(own) * (not job.relay), 0.0)
+    served = (
+        rest / 2 if job.relay and payload > CHUNK_BYTES else rest
+    )  # of several chunks the server gives every other one
+    sent = [least + served * up / sum(ups) for least, up in zip(own, ups, strict=True)]
     own_s = [least / up for least, up in zip(own, ups, strict=True)]
     download_s = [coming / link.down for coming, link in zip(received, links, strict=True)]
+    start_s = 0.0 if alone else max(_start(job, payload, max(senders - 1, 1), link) for link in links)
+    if job.relay:
+        start_s += max(
+            _start_of_put(payload, link.up, 2 * site.delay_s) for site, link in zip(sites, links, strict=True)
+        )
     exchange = Exchange(
         own_s=max(own_s),
         download_s=max(download_s),
-        together_s=sum(received) / sum(ups),
-        start_s=0.0 if alone else max(_start(job, payload, link) for link in links),
+        together_s=0.0 if job.relay else sum(received) / sum(ups),
+        start_s=start_s,
         sender=sites[own_s.index(max(own_s))].name,
         receiver=sites[download_s.index(max(download_s))].name,
+        relayed=job.relay,
     )
     return list(zip(sent, received, strict=True)), exchange
 
@@ -283,10 +310,25 @@ def _typical(ordered: Sequence[float], own: float) -> float:
     return median([*ordered[:place], *ordered[place + 1 :]] or [own])
 
 
-def _start(job: Job, payload: int, link: Link) -> float:
-    """Ask, and wait until the window has doubled to what the path, or the update, needs."""
-    wanted = min(payload, link.up * link.round_trip_s) / job.connections
-    return link.round_trip_s * (1 + math.ceil(math.log2(max(wanted / FIRST_WINDOW_BYTES, 1.0))))
+def _start(job: Job, payload: int, payloads: int, link: Link) -> float:
+    """Ask for so many updates at once, and wait until the windows of their connections are wide enough."""
+    connections = min(job.connections, -(-payload // CHUNK_BYTES))
+    rate = link.down if job.relay else min(link.up, link.down)
+    return link.round_trip_s + _slow_start(payload * payloads, rate, link.round_trip_s, connections * payloads)
+
+
+def _start_of_put(payload: int, rate: float, round_trip_s: float) -> float:
+    """Put an update on the server, on one connection: ask whether it is there, send, and hear that it has arrived."""
+    asks = 2 if payload > ASKED_FIRST_BYTES else 1
+    return asks * round_trip_s + _slow_start(payload, rate, round_trip_s, 1)
+
+
+def _slow_start(size: float, rate: float, round_trip_s: float, connections: int) -> float:
+    """How much longer a transfer takes because windows begin small and double with every round trip (RFC 5681)."""
+    window, passed_s, sent = float(FIRST_WINDOW_BYTES * connections), 0.0, 0.0
+    while window < rate * round_trip_s and sent + window < size:
+        sent, window, passed_s = sent + window, 2 * window, passed_s + round_trip_s
+    return passed_s - sent / rate
 
 
 def _memory(job: Job, payloads: int) -> int:
@@ -333,6 +375,11 @@ def _bottleneck(exchange: Exchange, sites: Sequence[Site], most: float) -> str:
         exchange.together_s: "all uploads together",
     }
     longest = max(bounds)
+    if exchange.relayed and exchange.own_s + exchange.download_s >= exchange.start_s:
+        return (
+            f"Updates are put on the server, {exchange.own_s:.3g} s at the upload of {exchange.sender}, and fetched, "
+            f"{exchange.download_s:.3g} s at the download of {exchange.receiver}, which must receive {_bytes(most)}."
+        )
     if exchange.start_s > longest:
         return f"Updates are bound by delay: {exchange.start_s:.3g} s of {exchange.seconds:.3g} s pass before links are full."
     return f"Updates are bound by {bounds[longest]}: {longest:.3g} s."

@@ -8,6 +8,10 @@ from quiltwork.pretrain.footprint import footprint
 from quiltwork.pretrain.plan import Job, Plan, Site, plan
 from quiltwork.pretrain.recipe import load
 
+SAY_S = 0.02
+"""From saying something until all have read it, without the link: signing, the server's disk, a folded entry at each member
+(`benchmarks/pretrain_plan.py`, members and server on one machine)."""
+
 
 def planned(
     config: str,
@@ -40,6 +44,8 @@ def planned(
         tokens=round(goal),
         hidden=bool(rules.overlap),
         audit_rate=rules.verification_percent / 100,
+        relay=True,
+        say_s=SAY_S,
     )
     sites = [
         Site(f"member {number}", flops=flops, up_mbit=up, down_mbit=down, delay_s=delay_s, loss=loss)
