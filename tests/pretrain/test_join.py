@@ -3,35 +3,45 @@
 import asyncio
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from quiltwork.blobs.exchange import Fetched
+from quiltwork.errors import UserError
 from quiltwork.keys import Identity
 from quiltwork.log import Log, decode
 from quiltwork.log.open import open_log
 from quiltwork.pretrain import meeting
 from quiltwork.pretrain.entries import Joined, Ticked
 from quiltwork.pretrain.facts import Health, Phase, RunState
-from quiltwork.pretrain.join import Way, join
+from quiltwork.pretrain.join import join, transports
+from quiltwork.pretrain.loop import Member
 from quiltwork.pretrain.state import apply
 from tests.log.postgres_server import PostgresServer, made
 from tests.log.solana.conftest import PACE, PAYER, RICH, ask
 from tests.log.solana.rpc import cluster
 from tests.pretrain import tiny
+from tests.pretrain.village import Village, lived, models
 
 PATIENCE_S = 240
 
 
-def together(where: str | Way, folder: Path, names: Sequence[str] = "abc", transport: str = "tcp") -> list[str]:
-    """Let members take part until each of them ends, in one process."""
+def together(place: str, folder: Path, names: str, reaches: Sequence[str] = ()) -> list[str]:
+    """Let members take part until each of them ends, in one process; give why they ended."""
 
     async def all_of_them() -> list[str]:
         async with asyncio.timeout(PATIENCE_S):
             return await asyncio.gather(
-                *(join(where, folder / name, name=name, transport=transport, threads=1, data=folder) for name in names)
+                *(
+                    join(place, folder / name, name=name, transport=reach, threads=1, data=folder)
+                    for name, reach in zip(names, reaches or ["tcp"] * len(names), strict=True)
+                )
             )
 
     tiny.data(folder)
@@ -62,7 +72,7 @@ def check_that_all_have_one_model(log: Log, members: int, steps: int) -> RunStat
 def test_three_members_meet_in_an_sqlite_file_and_end_with_one_model(tmp_path: Path) -> None:
     place = str(tmp_path / "meeting.db")
     meeting.create(tiny.config(total_steps=4), place, Identity.generate())
-    assert together(place, tmp_path) == ["finished"] * 3
+    assert together(place, tmp_path, "abc") == ["finished"] * 3
     with closing(open_log(place)) as log:
         state = check_that_all_have_one_model(log, members=3, steps=4)
         said = [decode(entry) for entry in log.read()]
@@ -134,3 +144,73 @@ def test_two_members_meet_on_solana_and_end_with_one_model(tmp_path: Path, monke
         with closing(open_log(place)) as log:
             state = check_that_all_have_one_model(log, members=2, steps=2)
         print(state.entries, "entries", len(chain.chain.rows), "transactions", chain.chain.slot)
+
+
+# --- how members reach each other ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("reaches", "schemes"),
+    [(("iroh", "iroh"), (["iroh"], ["iroh"])), (("iroh", "both"), (["iroh"], ["tcp", "iroh"]))],
+)
+def test_two_members_fetch_from_each_other_over_iroh(
+    tmp_path: Path, reaches: tuple[str, str], schemes: tuple[list[str], list[str]]
+) -> None:
+    place = str(tmp_path / "meeting.db")
+    meeting.create(tiny.config(total_steps=4, init_min_clients=2), place, Identity.generate())
+    assert together(place, tmp_path, "ab", reaches) == ["finished"] * 2
+    with closing(open_log(place)) as log:
+        state = check_that_all_have_one_model(log, members=2, steps=4)
+    said = sorted((member.said.name, member.said.addresses) for member in state.members.values())
+    assert [[address.partition("://")[0] for address in addresses] for _, addresses in said] == list(schemes)
+    assert all(member.accepted_units for member in state.members.values())
+
+
+def test_without_the_extra_iroh_is_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "iroh", None)
+    with pytest.raises(UserError, match=r"transport 'iroh': .*pip install 'quiltwork\[p2p\]'.*tcp"):
+        transports("iroh", host="127.0.0.1", port=0)
+    with pytest.raises(UserError, match="none of tcp, iroh, both"):
+        transports("pigeon", host="127.0.0.1", port=0)
+    assert [each.scheme for each in transports("tcp", host="127.0.0.1", port=0)] == ["tcp"]
+
+
+@pytest.mark.slow
+def test_iroh_is_imported_by_those_only_who_use_it() -> None:
+    code = "import sys; import quiltwork.pretrain.join; sys.exit('iroh' in sys.modules or 'solders' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+# --- the end ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_who_is_done_serves_those_who_are_not(tmp_path: Path) -> None:
+    steps = 3
+    config = tiny.config(total_steps=steps, round_witness_time=2.0, clock="members", verification_percent=0)
+
+    async def life(village: Village) -> None:
+        quick, also_quick, slow = [await village.member(name) for name in "abc"]
+        fetch = slow.exchange.fetch
+
+        async def late(*asked: Any, **options: Any) -> Fetched:
+            """Get nothing of the last round before the run has been over for a while."""
+            state = slow.node.state
+            if state.step >= steps - 1:
+                while state.phase is not Phase.FINISHED:
+                    await asyncio.sleep(0.05)
+                await asyncio.sleep(2)
+            return await fetch(*asked, **options)
+
+        async def lives(member: Member) -> str:
+            why = await member.run()
+            await member.exchange.aclose()
+            return why
+
+        slow.exchange.fetch = late  # type: ignore[method-assign]
+        assert await asyncio.gather(lives(quick), lives(also_quick), lives(slow)) == ["finished"] * 3
+        assert len(models(quick, also_quick, slow)) == 1
+        assert slow.node.mine.loaded.round == slow.node.state.last
+
+    lived(tmp_path, config, life)

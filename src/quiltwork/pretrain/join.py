@@ -111,6 +111,7 @@ async def join(
         rules = Coordinator.model_validate_json(created.coordinator)
         identity = Identity.load_or_create(folder / "identity.key")
         stack.callback(_lock(folder).release)
+        reached = transports(transport, host=host, port=port)
 
         # What is wrong until here is told at once; torch takes seconds to load.
         from quiltwork.pretrain.home import Home
@@ -121,7 +122,7 @@ async def join(
         shelf = home.shelf
         exchange = Exchange(
             home.blobs,
-            transports(transport, host=host, port=port),
+            reached,
             partials=folder / "partials",
             tokens={way.relay: way.token} if way.relay else None,
         )

@@ -16,8 +16,8 @@ from quiltwork.log.verify import check_author
 MOST_CONFLICTS = 100
 """Appends in a row in which others were faster. With so many writers a log needs a sequencer."""
 
-PATIENCE_S = 600.0
-"""How long a log may be out of reach before who follows it gives up: its server is started again, or its network mended."""
+PATIENCE_S = 86_400.0
+"""How long a log may be out of reach before who follows it gives up: a night's outage must not cost a run its members."""
 
 TICK_S = 0.5
 """As Psyche's: how often a member says the time, where there is no server that does."""
