@@ -68,6 +68,7 @@ def test_ctrl_c_returns_what_was_found_and_the_run_can_be_looked_at(tmp_path: Pa
     assert quiltwork_json("evolve", "status", tmp_path / "run")["best"]["metrics"]["score"] == best.score
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_is_the_callers() -> None:
     caller, asked, over = threading.get_ident(), threading.Event(), threading.Event()
 
@@ -92,6 +93,7 @@ def test_a_second_ctrl_c_is_the_callers() -> None:
     assert asked.is_set()
 
 
+@pytest.mark.slow
 def test_an_importable_function_can_be_resumed_and_another_one_says_why_not(tmp_path: Path) -> None:
     optimize(LINE, near_three, budget="6evals", out=tmp_path / "named")
     assert quiltwork_json("evolve", "resume", tmp_path / "named", "--budget", "4evals")["evaluations"] == 10
@@ -102,6 +104,7 @@ def test_an_importable_function_can_be_resumed_and_another_one_says_why_not(tmp_
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_module_that_is_gone_is_named_with_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "lost_judge.py").write_text("def judge(candidate):\n    return candidate.call('f', 1.0)\n")
     monkeypatch.syspath_prepend(tmp_path)

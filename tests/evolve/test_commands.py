@@ -103,6 +103,7 @@ def test_certify_says_why_it_cannot(finished: Path) -> None:
     assert "certify" in done.stderr
 
 
+@pytest.mark.slow
 def test_more_budget_goes_on_from_where_it_ended(problem: Path, tmp_path: Path) -> None:
     quiltwork("evolve", "run", problem, "--budget", "30evals", "--out", tmp_path / "run", "--json")
     summary = quiltwork_json("evolve", "resume", tmp_path / "run", "--budget", "20evals")

@@ -90,6 +90,7 @@ def test_the_key_reaches_the_server_and_no_file_of_the_run(
     assert not [path for path in kept if KEY.encode() in path.read_bytes()]
 
 
+@pytest.mark.slow
 def test_a_recorded_run_is_made_again_offline_with_the_same_history(problem: Path, home: Path, tmp_path: Path) -> None:
     with scripted() as script:
         models_file(home, script)
@@ -101,6 +102,7 @@ def test_a_recorded_run_is_made_again_offline_with_the_same_history(problem: Pat
         assert again["tokens"] == first["tokens"]
 
 
+@pytest.mark.slow
 def test_a_cassette_that_lacks_a_reply_stops_the_run_and_says_so(problem: Path, home: Path, tmp_path: Path) -> None:
     with scripted() as script:
         models_file(home, script)
@@ -135,6 +137,7 @@ def test_what_cannot_work_is_said_before_there_is_a_run(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_no_paid_reply_is_lost_or_paid_again_after_kill_nine(problem: Path, home: Path, tmp_path: Path) -> None:
     with scripted(delay_s=0.05) as script:
         models_file(home, script, in_flight=4)
@@ -172,6 +175,7 @@ def test_a_budget_in_dollars_needs_a_price(problem: Path, script: Script, home: 
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_dead_server_lays_the_run_down_and_it_goes_on_as_if_nothing_had_been(
     problem: Path, home: Path, tmp_path: Path
 ) -> None:

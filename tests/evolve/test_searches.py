@@ -67,6 +67,7 @@ def test_a_cvt_archive_serves_as_well(tmp_path: Path) -> None:
     assert run(folder, tmp_path / "run").evaluations == 60
 
 
+@pytest.mark.slow
 def test_a_candidate_that_misses_the_threshold_goes_no_further(tmp_path: Path) -> None:
     folder = sine(tmp_path / "p")
     with (folder / "problem.toml").open("a") as file:
@@ -77,6 +78,7 @@ def test_a_candidate_that_misses_the_threshold_goes_no_further(tmp_path: Path) -
     assert worst <= 0.8
 
 
+@pytest.mark.slow
 def test_noise_is_averaged_and_elites_are_run_again(tmp_path: Path) -> None:
     folder = rewrite(
         sine(tmp_path / "p"),
@@ -123,6 +125,7 @@ def construct(start):
 '''
 
 
+@pytest.mark.slow
 def test_programs_start_from_the_best_construction(tmp_path: Path) -> None:
     folder = sine(tmp_path / "p")
     (folder / "evaluate.py").write_text(CONSTRUCTION)

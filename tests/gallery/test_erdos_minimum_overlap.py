@@ -140,6 +140,7 @@ def test_descending_never_raises_the_largest_overlap():
         assert lower.mean() == pytest.approx(0.5, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_polishing_from_nothing_comes_close_to_the_best_known():
     nlp = polish.problem()
     found = search(nlp, None, np.random.default_rng(1))

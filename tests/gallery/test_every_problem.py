@@ -15,6 +15,7 @@ from quiltwork.evolve.verdict import judge
 from tests.gallery.direct import GALLERY
 
 PROBLEMS = sorted(path.parent.name for path in GALLERY.glob("*/problem.toml"))
+SHORT = ("circle_packing_26", "sorting_network_8", "autocorrelation_c1")
 
 
 def test_the_gallery_is_whole() -> None:
@@ -56,7 +57,9 @@ def test_the_program_to_start_from_passes_in_the_jail_and_scores_the_same_twice(
     assert report.passed, report.as_text()
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in SHORT else pytest.mark.slow) for name in PROBLEMS]
+)
 def test_a_short_run_ends_with_a_program_and_its_proof(name: str, tmp_path: Path) -> None:
     problem = Problem.load(GALLERY / name)
     begin(problem, tmp_path / "run", seed=4, budget=Budget(8, "evals"))

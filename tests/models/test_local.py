@@ -87,6 +87,7 @@ def test_a_schema_is_kept_to(served: ModelConfig) -> None:
     assert isinstance(json.loads(reply.texts[0])["age"], int)
 
 
+@pytest.mark.slow
 def test_a_prompt_with_a_known_beginning_is_not_read_again(served: ModelConfig) -> None:
     long = "A list of words: " + "one two three four " * 50
     ask(served, chat(long + "First?", max_tokens=1))

@@ -62,7 +62,10 @@ TEXT = b"".join(b"line %d says that %d times 7 is %d\n" % (n, n, 7 * n) for n in
 def data(folder: Path) -> Path:
     """Put the text that is trained on into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "text.bin").write_bytes(TEXT)
+    if not (
+        folder / "text.bin"
+    ).exists():  # who is trained on it has it mapped: it must not be cut short and written anew
+        (folder / "text.bin").write_bytes(TEXT)
     return folder
 
 

@@ -61,6 +61,7 @@ def test_a_run_is_begun_from_the_page_and_watched_to_its_end(page: Page, server:
     assert told["condition"] == "finished"
 
 
+@pytest.mark.slow
 def test_a_run_that_asks_a_model_shows_what_was_asked_and_answered(page: Page) -> None:
     with scripted() as script:
         begin(page, "30evals", "asking", model=f"{script.url}#scripted")
@@ -80,6 +81,7 @@ def test_a_model_that_means_nothing_is_said_where_it_was_typed(page: Page, troub
     expect(page.get_by_role("alert")).to_contain_text("no-such-model")
 
 
+@pytest.mark.slow
 def test_a_run_is_paused_and_resumed(page: Page) -> None:
     begin(page, "100000evals", "long_going")
     page.wait_for_url("**/runs/long_going")
@@ -144,6 +146,7 @@ def test_an_artifact_that_is_opened_by_itself_runs_nothing(browser: Browser, ser
     assert not dialogs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/", "/runs/long", "/runs/hostile", "/runs/hostile#step-1"])
 def test_no_width_needs_sideways_scrolling(page: Page, server: Server, path: str) -> None:
     for width in WIDTHS:

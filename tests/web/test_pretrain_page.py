@@ -170,6 +170,7 @@ def test_what_a_member_writes_is_only_ever_text(page: Page, server: Server) -> N
     assert page.locator("main script, main iframe, main img, main svg[onload], dialog script, dialog img").count() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/", "/runs/together", "/runs/attacked", "/runs/together#round-2"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_width_needs_sideways_scrolling(page: Page, server: Server, path: str, scheme: str) -> None:

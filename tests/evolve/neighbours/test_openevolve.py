@@ -49,6 +49,7 @@ def score(problem: Problem, program: str | None = None, *, trust: bool = False) 
     return evaluate(payload)
 
 
+@pytest.mark.slow
 def test_a_folder_runs_unchanged_and_gets_better(tmp_path: Path) -> None:
     folder = folders.openevolve(tmp_path / "parabola", config="max_iterations: 11\nrandom_seed: 7\n")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}

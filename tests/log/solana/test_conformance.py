@@ -9,6 +9,8 @@ from tests.log.conformance import LogConformance
 from tests.log.solana.conftest import Open
 from tests.log.solana.rpc import Cluster
 
+pytestmark = pytest.mark.slow
+
 
 class TestSolanaLog(LogConformance):
     """Unsigned, since the suite wants a wrong signature to be `verify`'s business; `test_log.py` has signed ones."""
