@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from quiltwork.errors import UserError
+from quiltwork.pretrain.compare import verb as comparing
 from quiltwork.pretrain.inspection import add_to
 
 app = typer.Typer(
@@ -202,3 +203,4 @@ def status(
 
 
 add_to(app)
+comparing.add_to(app)
