@@ -154,3 +154,22 @@ def test_a_lying_manifest_is_found_out_before_its_pieces_are_fetched(tmp_path: P
             await member._load(Load(body, ()))
 
     lived(tmp_path, tiny.config(), life)
+
+
+def test_who_can_do_nothing_for_long_goes_and_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quiltwork.pretrain.loop.VAIN_S", 0.5)
+
+    async def life(village: Village) -> None:
+        sick, *others = [await village.member(name) for name in "abc"]
+
+        def full(blob: bytes) -> str:
+            raise BlobUnavailable("Cannot write the blob x: No space left on device. Nothing was stored.")
+
+        sick.trainer.blobs.put = full
+        ends = await asyncio.gather(*(member.run() for member in (sick, *others)), return_exceptions=True)
+        assert isinstance(ends[0], UserError)
+        assert "Left the run, since this member cannot do its part: Cannot write the blob x" in str(ends[0])
+        assert ends[1:] == ["finished"] * 2
+        assert others[0].node.state.members[village.keys["a"].author].health is Health.WITHDRAWN
+
+    lived(tmp_path, tiny.config(), life)

@@ -73,6 +73,8 @@ class Town:
     def start(self, name: str, *words: str, limits: Callable[[], None] | None = None) -> subprocess.Popen[bytes]:
         """Start a command of `quiltwork pretrain`, whose output goes to `NAME.out`."""
         env = environment() | {"QUILTWORK_HOME": str(self.folder / f"{name}.home")}
+        if limits is not None:  # who may not write much would leave others halves of compiled modules
+            env["PYTHONDONTWRITEBYTECODE"] = "1"
         with open(self.folder / f"{name}.out", "ab") as output:
             process = subprocess.Popen(
                 [*PROGRAM, *words],

@@ -14,7 +14,8 @@ from contextlib import suppress
 from typing import TypeVar
 
 from quiltwork.audit import Kind
-from quiltwork.blobs.exchange import Exchange
+from quiltwork.blobs import BlobUnavailable
+from quiltwork.blobs.exchange import Exchange, TooSlow
 from quiltwork.errors import UserError
 from quiltwork.pretrain import checkpoint
 from quiltwork.pretrain.beacon import Onion
@@ -54,6 +55,10 @@ PIECES_AT_ONCE = 4
 
 GOODBYE_S = 5.0
 """How long a member that leaves tries to say so."""
+
+VAIN_S, VAIN_TRIES = 30.0, 3
+"""A member that for so long, and so many times in a row, can do nothing of what it is given goes: others wait for it in every
+round. What it cannot fetch is not counted, unless it is its own disk that does not take it."""
 
 
 class Member:
@@ -97,6 +102,8 @@ class Member:
         self._publishing = ThreadPoolExecutor(2, thread_name_prefix="publish")
         self._leaving = asyncio.Event()
         self._failure: BaseException | None = None
+        self._unfit: UserError | None = None
+        self._vain: dict[type[Effect], tuple[float, int]] = {}
 
     def _joining(self, onion: Onion) -> Joined:
         name, version = self._said
@@ -171,7 +178,11 @@ class Member:
     async def _goodbye(self) -> str:
         with suppress(UserError, TimeoutError):
             async with asyncio.timeout(GOODBYE_S):
-                await self._in(self._speak, lambda: self.voice.say(Left("asked to")))
+                await self._in(
+                    self._speak, lambda: self.voice.say(Left("asked to" if self._unfit is None else "unfit"))
+                )
+        if self._unfit is not None:
+            raise self._unfit
         return "left"
 
     async def _tick(self) -> None:
@@ -213,16 +224,31 @@ class Member:
         except UserError as error:
             self.trouble = str(error)
             self.node.failed(effect, str(error))
+            self._note_failure(effect, error)
         except BaseException as error:
             self._failure = error  # a defect: the member must not go on as if nothing were
             self.leave()
             raise
         else:
+            self._vain.pop(type(effect), None)
             self.node.done(effect, result)
         finally:
             if self._tasks.get(effect.key, (None,))[0] is effect:
                 del self._tasks[effect.key]
         self._go_on()
+
+    def _note_failure(self, effect: Effect, error: UserError) -> None:
+        """Give up if it is always so."""
+        own_disk = isinstance(error, BlobUnavailable) and not isinstance(error, TooSlow)
+        if not isinstance(effect, Train) and not (isinstance(effect, Fetch) and own_disk):
+            return
+        since, count = self._vain.get(type(effect), (time.monotonic(), 0))
+        self._vain[type(effect)] = since, count + 1
+        if count + 1 >= VAIN_TRIES and time.monotonic() - since >= VAIN_S:
+            self._unfit = UserError(
+                f"Left the run, since this member cannot do its part: {error} When that is mended, the same command comes back."
+            )
+            self.leave()
 
     # --- effects --------------------------------------------------------------------------------------------------------
 
