@@ -53,7 +53,8 @@ class AdamW:
         """Average, clip, and step."""
         if not updates:
             return parameters, shared
-        gradients = clipped(dense.mean(Kind.ADAMW, updates, parameters), self.config.clip)
+        mean = dense.mean(Kind.ADAMW, updates, parameters, self.config.most_times_median, grows=False)
+        gradients = clipped(mean, self.config.clip)
         direction, moments = adam(gradients, shared, self.config)
         new = {
             name: stepped(decayed(p, lr, self.config.weight_decay), direction[name], lr)

@@ -9,6 +9,7 @@ import torch
 
 from quiltwork.pretrain.codec.sparse import Rows, Sparse, SparseCodec
 from quiltwork.pretrain.optimizers.base import Tensors
+from quiltwork.pretrain.optimizers.bounds import require_bounded, shares, shortened
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,24 @@ def write(codec: SparseCodec, layout: Sequence[Rows], chosen: Sequence[Chosen]) 
 
 
 def read(codec: SparseCodec, layout: Sequence[Rows], payload: bytes, parameters: Tensors) -> dict[str, Chosen]:
-    """Read a payload, onto the parameters' devices. Raises Malformed."""
-    return {
+    """Read a payload, onto the parameters' devices. Raises Malformed, also for numbers beyond `bounds.LARGEST`."""
+    chosen = {
         name: Chosen(torch.from_numpy(part.indices).to(p.device), torch.from_numpy(part.values).to(p.device))
         for (name, p), part in zip(parameters.items(), codec.decode(layout, payload), strict=True)
     }
+    require_bounded({name: part.values for name, part in chosen.items()})
+    return chosen
+
+
+def bounded(
+    sent: Sequence[dict[str, Chosen]], most: float, units: Sequence[int] | None = None
+) -> list[dict[str, Chosen]]:
+    """Shorten updates that are longer than `most` times the median, as in `bounds.shares`."""
+    parts = shares([[part.values for part in chosen.values()] for chosen in sent], most, units)
+    return [
+        {name: Chosen(part.places, shortened(part.values, share)) for name, part in chosen.items()}
+        for chosen, share in zip(sent, parts, strict=True)
+    ]
 
 
 def agreement(codec: SparseCodec, layout: Sequence[Rows], mine: bytes, theirs: bytes) -> float:

@@ -32,6 +32,18 @@ class Config(BaseModel):
     )
 
 
+class Lengths(Config):
+    """Of what others send: where updates are numbers, a liar's could be of any length."""
+
+    most_times_median: float = Field(
+        default=10.0,
+        ge=1,
+        le=1_000,
+        description="an accepted update that is longer than so many times the round's median is shortened to that; signs are "
+        "all equally long. docs/pretrain-verification.md has the lengths of honest ones",
+    )
+
+
 class Moments(Config):
     """Of Adam."""
 
@@ -42,13 +54,13 @@ class Moments(Config):
     epsilon: float = Field(default=1e-8, gt=0, le=1e-2, description="keeps a parameter without gradient from moving")
 
 
-class AdamWConfig(Moments):
+class AdamWConfig(Moments, Lengths):
     """`kind = "adamw"`."""
 
     kind: Literal["adamw"] = "adamw"
 
 
-class Compression(Config):
+class Compression(Lengths):
     """Of momentum into its largest DCT coefficients."""
 
     beta: Decay = Field(
@@ -93,7 +105,7 @@ class DemoExactConfig(Compression):
     values: Literal["signs"] = Field(default="signs", description="votes are signs")
 
 
-class InnerSteps(Moments):
+class InnerSteps(Moments, Lengths):
     """Of what a member does alone, one step for each batch; `beta1`, `beta2`, `weight_decay` and `clip` are theirs."""
 
     inner: Literal["adamw", "muon"] = Field(

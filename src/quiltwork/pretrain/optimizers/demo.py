@@ -19,7 +19,7 @@ import torch
 
 from quiltwork.pretrain.codec.base import Kind
 from quiltwork.pretrain.optimizers.base import Batch, Gradient, Step, Tensors, Update, zeros
-from quiltwork.pretrain.optimizers.chosen import Chosen
+from quiltwork.pretrain.optimizers.chosen import Chosen, bounded
 from quiltwork.pretrain.optimizers.coefficients import Coefficients
 from quiltwork.pretrain.optimizers.config import Compression
 from quiltwork.pretrain.optimizers.gradients import mean_gradient
@@ -74,10 +74,14 @@ class DeMo:
         """Step along the sign of the mean; members weigh as many times as they had units accepted."""
         if not updates:
             return parameters, shared
-        sent = [(weight, self.coefficients.decode(payload, parameters)) for weight, payload in updates]
+        weights = [weight for weight, _ in updates]
+        sent = [self.coefficients.decode(payload, parameters) for _, payload in updates]
+        sent = bounded(sent, self.config.most_times_median)
         new = {}
         for name, p in parameters.items():
-            q = mean_of_senders([(weight, chosen[name]) for weight, chosen in sent], self.coefficients.chunks(p).width)
+            q = mean_of_senders(
+                [(w, chosen[name]) for w, chosen in zip(weights, sent, strict=True)], self.coefficients.chunks(p).width
+            )
             direction = self.coefficients.chunks(p).inverse(q).sign()
             new[name] = stepped(decayed(p, lr, self.config.weight_decay), direction, lr)
         return new, shared

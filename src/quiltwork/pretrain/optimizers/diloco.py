@@ -61,7 +61,7 @@ class DiLoCo:
         """Take the outer step; `lr` was that of the inner ones."""
         if not updates:
             return parameters, shared
-        change = dense.mean(Kind.DILOCO, updates, parameters)
+        change = dense.mean(Kind.DILOCO, updates, parameters, self.config.most_times_median, grows=True)
         mu = self.config.outer_momentum
         momentum = {name: shared[name] * mu + change[name] for name in parameters}
         new = {

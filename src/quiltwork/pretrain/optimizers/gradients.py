@@ -7,14 +7,18 @@ from collections.abc import Sequence
 
 from quiltwork.errors import UserError
 from quiltwork.pretrain.optimizers.base import Batch, Gradient, Tensors
+from quiltwork.pretrain.optimizers.bounds import LARGEST
 
 
 def sound_gradient(parameters: Tensors, batch: Batch, gradient: Gradient) -> tuple[Tensors, float]:
-    """Give gradient and loss of one batch. Raises UserError if they are not finite: what came of them would stay for ever."""
+    """Give gradient and loss of one batch.
+
+    Raises UserError if they are not finite, or beyond what may be sent (`bounds`): what came of them would stay for ever.
+    """
     gradients, loss = gradient(parameters, batch)
-    bad = [name for name, g in gradients.items() if not g.isfinite().all()]
+    bad = [name for name, g in gradients.items() if not (g.abs() <= LARGEST).all()]
     if bad or not math.isfinite(loss):
-        where = f"the gradient of {bad[0]} is not finite" if bad else f"the loss is {loss}"
+        where = f"the gradient of {bad[0]} is not finite, or beyond 2^40" if bad else f"the loss is {loss}"
         raise UserError(f"Training diverged: {where}. Lower the learning rate, or warm up for longer.")
     return gradients, loss
 

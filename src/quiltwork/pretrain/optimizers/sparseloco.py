@@ -20,7 +20,7 @@ from quiltwork.pretrain.codec.base import Kind
 from quiltwork.pretrain.codec.sparse import Rows, SparseCodec
 from quiltwork.pretrain.codec.values import TwoLevels
 from quiltwork.pretrain.optimizers.base import Batch, Gradient, Step, Tensors, Update, group, joined, zeros
-from quiltwork.pretrain.optimizers.chosen import Chosen, agreement, largest, read, write
+from quiltwork.pretrain.optimizers.chosen import Chosen, agreement, bounded, largest, read, write
 from quiltwork.pretrain.optimizers.config import SparselocoConfig
 from quiltwork.pretrain.optimizers.dct import block_side
 from quiltwork.pretrain.optimizers.inner import begin_inner, inner_steps
@@ -83,7 +83,7 @@ class SparseLoCo:
 
     def check(self, payload: bytes, parameters: Tensors) -> None:
         """Raise Malformed unless it decodes."""
-        self.codec.decode(self.layout(parameters), payload)
+        read(self.codec, self.layout(parameters), payload, parameters)
 
     def aggregate(
         self, parameters: Tensors, shared: Tensors, updates: Sequence[Update], lr: float
@@ -92,7 +92,11 @@ class SparseLoCo:
         if not updates:
             return parameters, shared
         layout, weights = self.layout(parameters), [weight for weight, _ in updates]
-        sent = [read(self.codec, layout, payload, parameters) for _, payload in updates]
+        sent = bounded(
+            [read(self.codec, layout, payload, parameters) for _, payload in updates],
+            self.config.most_times_median,
+            weights,
+        )
         new = {}
         for (name, p), rows in zip(parameters.items(), layout, strict=True):
             change = weighted_mean(weights, [chosen[name].spread(rows.width) for chosen in sent])
