@@ -24,8 +24,8 @@ from quiltwork.log.http import HttpLog
 from quiltwork.pretrain import meeting
 from quiltwork.pretrain.config import Coordinator
 from quiltwork.pretrain.facts import RunState
+from quiltwork.pretrain.invitation import parse_invitation
 from quiltwork.pretrain.recipe import recipe_of
-from quiltwork.pretrain.serve import parse_invitation
 from quiltwork.pretrain.state import LONGEST_ADDRESS
 from quiltwork.pretrain.voice import TICK_S, StatementVoice, Voice, WriterVoice
 from quiltwork.run.lock import RunLock, RunLocked, driver_of
@@ -159,7 +159,11 @@ async def join(
         _leave_when_asked(member)
         telling = asyncio.create_task(_tell_trouble(member, tell))
         stack.callback(telling.cancel)
-        return await member.run()
+        why = await member.run()
+        loaded = member.node.mine.loaded
+        if why == "finished" and loaded is not None and not way.relay:
+            await asyncio.to_thread(trainer.keep, loaded.round)  # nobody else keeps it for them
+        return why
 
 
 def _lock(folder: Path) -> RunLock:

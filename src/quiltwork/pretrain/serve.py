@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
@@ -30,6 +29,7 @@ from quiltwork.log.http.listen import listen
 from quiltwork.log.http.server import log_routes
 from quiltwork.pretrain.entries import Ticked
 from quiltwork.pretrain.facts import Phase, RunState
+from quiltwork.pretrain.invitation import parse_invitation as parse_invitation
 from quiltwork.pretrain.recipe import RunConfig, load
 from quiltwork.pretrain.views import Watch
 from quiltwork.run import Run
@@ -199,15 +199,3 @@ class Coordinator:
         """Let others serve the run."""
         self._socket.close()
         self.run.close()
-
-
-def parse_invitation(text: str) -> tuple[str, str]:
-    """Part `URL#token`. Raises UserError that says what is missing."""
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UserError(f"{text.partition('#')[0]!r} is not an invitation. It looks like http://host:port#token.")
-    if not parts.fragment:
-        raise UserError(
-            "The invitation has no token: it is the part after #. Quote it in a shell, '...#...', or what follows # is lost."
-        )
-    return text.partition("#")[0].rstrip("/"), parts.fragment
