@@ -5,15 +5,15 @@
     python benchmarks/pretrain_cheats.py --table              the tables of the results, also into docs/pretrain-verification.md
     python benchmarks/pretrain_cheats.py --json               the same as JSON
 
-Four honest members, two in fp32 and two in bf16, train a byte-level GPT (hidden 64, two layers, sequences of 64 bytes, units of
-four sequences) on the sources of CPython's standard library for 60 rounds. They are given one, two or four units in turn. In
-every fourth round one member of each precision is audited under every honest condition; in every tenth, each cheat of
-`quiltwork.pretrain.cheats` takes its place, with its state, and is audited by both precisions. All of it is `Trainer.train`,
-`disclose` and `audit`, in one process.
+Four honest members, two in fp32 and two in bf16, train a byte-level GPT (hidden 32, one layer, sequences of 32 bytes, units of
+four sequences) on the sources of CPython's standard library for 60 rounds. They are given one, two or four units in turn. Every
+commitment is audited once, by a verifier that differs from its author: in precision, in micro-batch, in both, or in threads.
+Every fourteenth round, each cheat of `quiltwork.pretrain.cheats` takes the place of one member of each precision, with its
+state, and is audited by both precisions. All of it is `Trainer.train`, `disclose` and `audit`, in one process.
 
-A set is one run from one seed. Thresholds are chosen on the sets of the first half of the seeds and reported on those of the
-second half. A finished set is in benchmarks/results/pretrain_cheats.json; an interrupted one begins anew. Several processes may
-be started, with other sets each.
+A set is one run from one seed. Thresholds are chosen on the sets of some seeds and reported on those of others. A finished set
+is in benchmarks/results/pretrain_cheats.json; an interrupted one begins anew. Several processes may be started, each with
+other sets.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from typing import Any, TypeVar
 
 import torch
 
-from quiltwork.audit import Kind
 from quiltwork.audit.calibration import Proportion, choose, proportion, trials_needed
 from quiltwork.blobs import MemoryBlobs
-from quiltwork.pretrain.cheats import CHEATS
+from quiltwork.pretrain.cheats import CHEATS, SUBTLE
 from quiltwork.pretrain.effects import Audit, Disclose, Train, Trained
 from quiltwork.pretrain.entries import Committed
+from quiltwork.pretrain.optimizers.base import Alike, Tensors, optimizer_of
 from quiltwork.pretrain.recipe import Recipe
-from quiltwork.pretrain.trainer import LEAST_STATE_LIKENESS, Model, Trainer, Worked, state_likeness
+from quiltwork.pretrain.trainer import Model, Trainer, Worked
 
 AnyTrainer = TypeVar("AnyTrainer", bound=Trainer)
 
@@ -49,7 +49,7 @@ RESULTS = HERE / "results" / "pretrain_cheats.json"
 PAGE = HERE.parent / "docs" / "pretrain-verification.md"
 MARKERS = ("<!-- pretrain_cheats -->", "<!-- /pretrain_cheats -->")
 
-ROUNDS, HONEST_EVERY, CHEAT_EVERY = 60, 4, 10
+ROUNDS, CHEAT_EVERY = 60, 14
 UNITS = (1, 2, 4)
 MEMBERS = ("fp32", "fp32", "bf16", "bf16")
 PRECISIONS = ("fp32", "bf16")
@@ -60,11 +60,14 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "demo_exact": {"kind": "demo_exact", "beta": 0.95, "chunk": 16, "kept": 8},
     "sparseloco": {"kind": "sparseloco"},
 }
-CHOOSING = {"demo_exact": (1, 2, 3), "sparseloco": (1,)}
-REPORTED = {"demo_exact": (4, 5, 6), "sparseloco": (4,)}
+CHOOSING = {"demo_exact": (1, 2), "sparseloco": (1, 2)}
+REPORTED = {"demo_exact": tuple(range(3, 15)), "sparseloco": tuple(range(3, 7))}
 
-HONEST = {"as the author": (0, 1), "micro_batch 1": (1, 1), "two threads": (0, 2)}
-"""A verifier's `micro_batch` and threads. The author has a unit's and one."""
+HONEST = {"precision": (True, 0, 1), "both": (True, 2, 1), "micro_batch 2": (False, 2, 1), "two threads": (False, 0, 2)}
+"""In what a verifier differs: whether in precision, its `micro_batch` (0: a unit; so has the author), its threads."""
+TURNS = ("precision", "both") * 4 + ("micro_batch 2",) * 2 + ("two threads",)
+"""One for each commitment, in turn; eleven, so that each comes to every member. Precision differs most, so most have it."""
+EVERY_CHEAT = {**CHEATS, **SUBTLE}
 
 
 @dataclass
@@ -74,12 +77,11 @@ class Cell:
     condition: str
     author: str
     verifier: str
-    rounds: list[int] = field(default_factory=list)
     units: list[int] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
     """Of the updates: `Finding.score`."""
     states: list[float] = field(default_factory=list)
-    """Of the states after the step: `state_likeness`."""
+    """Of the states after the step: `Optimizer.compare_states`."""
 
 
 @dataclass
@@ -103,12 +105,18 @@ class Set:
 class Verifier(Trainer):
     """Remembers what it computed last, so that the likeness of states can be noted beside the finding."""
 
+    before: Tensors
     last: Worked
 
-    def step(self, *given: Any) -> Worked:
+    def step(self, base: int, step: int, own: Tensors, units: Sequence[int]) -> Worked:
         """See Trainer."""
-        self.last = super().step(*given)
+        self.before, self.last = own, super().step(base, step, own, units)
         return self.last
+
+    def states_alike(self, theirs: Tensors, claimed: bytes) -> float:
+        """How alike the audited state and the last computed one are."""
+        payload, own, _ = self.last
+        return self.optimizer.compare_states(self.before, own, theirs, (payload, claimed), self._first.parameters)
 
 
 def recipe(optimizer: str, seed: int, micro_batch: int = 0) -> Recipe:
@@ -116,7 +124,7 @@ def recipe(optimizer: str, seed: int, micro_batch: int = 0) -> Recipe:
         {
             "seed": seed,
             "micro_batch": micro_batch,
-            "model": {"kind": "gpt", "hidden": 64, "layers": 2, "heads": 2, "mlp_hidden": 192, "context": 64},
+            "model": {"kind": "gpt", "hidden": 32, "layers": 1, "heads": 2, "mlp_hidden": 96, "context": 32},
             "optimizer": OPTIMIZERS[optimizer],
             "lr_schedule": {
                 "kind": "cosine",
@@ -126,7 +134,7 @@ def recipe(optimizer: str, seed: int, micro_batch: int = 0) -> Recipe:
                 "total_steps": ROUNDS,
                 "final_lr": 2e-4,
             },
-            "data": {"sequence_length": 64, "seed": seed, "sources": [{"name": "python", "corpus": "python"}]},
+            "data": {"sequence_length": 32, "seed": seed, "sources": [{"name": "python", "corpus": "python"}]},
         }
     )
 
@@ -146,10 +154,10 @@ class Audited:
         self.models: dict[int, Model] = {}
         self.authors = {kind: self._trainer(kind) for kind in PRECISIONS}
         self.verifiers = {
-            (micro, kind): _as(Verifier, self._trainer(kind, micro)) for micro in (0, 1) for kind in PRECISIONS
+            (micro, kind): _as(Verifier, self._trainer(kind, micro)) for micro in (0, 2) for kind in PRECISIONS
         }
         self.cheats = {
-            (name, kind): _as(cls, self.authors[kind]) for name, cls in CHEATS.items() for kind in PRECISIONS
+            (name, kind): _as(cls, self.authors[kind]) for name, cls in EVERY_CHEAT.items() for kind in PRECISIONS
         }
         self.everybody = [*self.authors.values(), *self.verifiers.values(), *self.cheats.values()]
         self.models[0] = self.authors["fp32"]._first
@@ -181,8 +189,7 @@ class Audited:
                 train = Train(round, round, round - 1, owns[place], units)
                 trained = self.authors[kind].train(train)
                 updates.append((len(units), lead.blobs.get(trained.payload.hex())))
-                if round % HONEST_EVERY == 0 and place % 2 == round // HONEST_EVERY % 2:
-                    self._honest(kind, train, trained)
+                self._honest(TURNS[(len(MEMBERS) * round + place) % len(TURNS)], kind, train, trained)
                 if round % CHEAT_EVERY == 0 and place % 2 == round // CHEAT_EVERY % 2:
                     self._cheating(kind, train)
                 owns[place] = trained.own
@@ -191,15 +198,15 @@ class Audited:
             lead.blobs = MemoryBlobs()
             lead.forget(round - KEPT_MODELS + 1, frozenset(owns))
 
-    def _honest(self, kind: str, train: Train, trained: Trained) -> None:
-        for condition, (micro, threads) in HONEST.items():
-            for other in PRECISIONS:
-                torch.set_num_threads(threads)
-                self._audit(condition, kind, self.authors[kind], self.verifiers[micro, other], train, trained)
-                torch.set_num_threads(1)
+    def _honest(self, condition: str, kind: str, train: Train, trained: Trained) -> None:
+        differs, micro, threads = HONEST[condition]
+        verifier = self.verifiers[micro, PRECISIONS[PRECISIONS.index(kind) ^ differs]]
+        torch.set_num_threads(threads)
+        self._audit(condition, kind, self.authors[kind], verifier, train, trained)
+        torch.set_num_threads(1)
 
     def _cheating(self, kind: str, train: Train) -> None:
-        for name in CHEATS:
+        for name in EVERY_CHEAT:
             cheat = self.cheats[name, kind]
             trained = cheat.train(train)
             for other in PRECISIONS:
@@ -212,10 +219,9 @@ class Audited:
         committed = Committed(train.round, train.units, trained.payload, trained.size, b"", trained.own, trained.loss)
         audit = Audit(b"", train.step, train.base, committed, train.own, disclosed.disclosure)
         finding = verifier.audit(audit, author.kind)
-        likeness = state_likeness(verifier.last[1], author.own(trained.own, 0))
+        likeness = verifier.states_alike(author.own(trained.own, 0), author.blobs.get(trained.payload.hex()))
         key = (condition, kind, verifier.kind.dtype)
         cell = self.cells.setdefault(key, Cell(*key))
-        cell.rounds.append(train.round)
         cell.units.append(len(train.units))
         cell.scores.append(round(finding.score, 5))
         cell.states.append(round(likeness, 5))
@@ -267,7 +273,7 @@ def _keep(found: Set) -> None:
 
 @dataclass
 class Line:
-    """A line of the table: trials of the reported half, and how many of them are accused."""
+    """A line of the table: trials of the reported seeds, and how many of them are accused."""
 
     optimizer: str
     condition: str
@@ -281,16 +287,16 @@ class Line:
     accused: Proportion
 
 
-def threshold(optimizer: str, author: str, verifier: str) -> float:
-    """What `Trainer.audit` asks of updates."""
-    return recipe(optimizer, 0).thresholds.find(Kind(dtype=author), Kind(dtype=verifier))[0]
+def thresholds(optimizer: str) -> Alike:
+    """What `Trainer.audit` asks for."""
+    return optimizer_of(recipe(optimizer, 0).optimizer).least
 
 
 def accused(optimizer: str, cell: Cell) -> list[bool]:
     """Whether each trial is accused, by the thresholds of today."""
-    least = threshold(optimizer, cell.author, cell.verifier)
+    least = thresholds(optimizer)
     return [
-        not (score >= least and state >= LEAST_STATE_LIKENESS)
+        not (score >= least.updates and state >= least.states)
         for score, state in zip(cell.scores, cell.states, strict=True)
     ]
 
@@ -302,9 +308,9 @@ def cells(every: Sequence[Set], optimizer: str, seeds: Sequence[int]) -> Iterato
         if each.optimizer == optimizer and each.seed in seeds:
             for cell in each.cells:
                 into = joined.setdefault(key := (cell.condition, cell.author, cell.verifier), Cell(*key))
-                for name in ("rounds", "units", "scores", "states"):
+                for name in ("units", "scores", "states"):
                     getattr(into, name).extend(getattr(cell, name))
-    order = [*HONEST, *CHEATS]
+    order = [*HONEST, *EVERY_CHEAT]
     yield from sorted(joined.values(), key=lambda cell: order.index(cell.condition))
 
 
@@ -330,23 +336,26 @@ def lines(every: Sequence[Set], optimizer: str) -> list[Line]:
 
 
 def chosen(every: Sequence[Set], optimizer: str) -> str:
-    """What the first half of the seeds says of thresholds."""
+    """What the choosing seeds say of thresholds: of updates, and of states for those cheats that updates do not betray."""
     text = [
-        "| author, verifier | honest scores from | states from | `choose` gives, updates | in use | states | in use |",
+        "| author, verifier | honest updates from | states from | `choose` gives, updates | in use | states | in use |",
         "|---|---|---|---|---|---|---|",
     ]
     first = list(cells(every, optimizer, CHOOSING[optimizer]))
     for author in PRECISIONS:
         for verifier in PRECISIONS:
             of = [cell for cell in first if (cell.author, cell.verifier) == (author, verifier)]
-            good, bad = ([cell for cell in of if (cell.condition in HONEST) is honest] for honest in (True, False))
-            scores, states = (
-                [[value for cell in part for value in getattr(cell, name)] for part in (good, bad)]
-                for name in ("scores", "states")
+            good, bad = (
+                [pair for cell in of if cell.condition in names for pair in zip(cell.scores, cell.states, strict=True)]
+                for names in (HONEST, CHEATS)
             )
+            least = thresholds(optimizer)
+            scores, states = ([pair[number] for pair in good] for number in (0, 1))
+            updates = choose(scores, [score for score, _ in bad])
+            after = choose(states, [state for score, state in bad if score >= least.updates])
             text.append(
-                f"| {author}, {verifier} | {min(scores[0]):.4f} | {min(states[0]):.4f} | {choose(*scores):.3f} | "
-                f"{threshold(optimizer, author, verifier)} | {choose(*states):.3f} | {LEAST_STATE_LIKENESS} |"
+                f"| {author}, {verifier} | {min(scores):.4f} | {min(states):.4f} | {updates:.3f} | {least.updates} | "
+                f"{after:.3f} | {least.states} |"
             )
     return "\n".join(text)
 
@@ -368,36 +377,48 @@ def table(every: Sequence[Set], optimizer: str) -> str:
     return "\n".join(text)
 
 
+def honest_of(every: Sequence[Set], optimizers: Sequence[str]) -> Proportion:
+    """All honest trials of all conditions; each is of another commitment."""
+    found = [line.accused for name in optimizers for line in lines(every, name) if line.honest]
+    return proportion(sum(each.happened for each in found), sum(each.trials for each in found))
+
+
 def summary(every: Sequence[Set], optimizer: str) -> str:
     """All honest conditions together, and every cheat over the pairs, by the units of the commitment."""
-    found = lines(every, optimizer)
-    honest = [line.accused for line in found if line.honest]
-    total = proportion(sum(each.happened for each in honest), sum(each.trials for each in honest))
     text = [
         "| who | accused | 95 % interval | of 1 unit | of 2 | of 4 |",
         "|---|---|---|---|---|---|",
-        f"| all honest | {bounded(total)} | | | |",
+        f"| all honest | {bounded(honest_of(every, [optimizer]))} | | | |",
     ]
     reported = list(cells(every, optimizer, REPORTED[optimizer]))
-    for name in CHEATS:
+    for title, names in {
+        **{name: (name,) for name in CHEATS},
+        "all of these": CHEATS,
+        **{n: (n,) for n in SUBTLE},
+    }.items():
         verdicts = [
             (units, verdict)
             for cell in reported
-            if cell.condition == name
+            if cell.condition in names
             for units, verdict in zip(cell.units, accused(optimizer, cell), strict=True)
         ]
         parts = [[verdict for of, verdict in verdicts if of == units] for units in UNITS]
         whole = proportion(sum(verdict for _, verdict in verdicts), len(verdicts))
-        text.append(f"| {name} | {bounded(whole)} | " + " | ".join(f"{sum(part)}/{len(part)}" for part in parts) + " |")
+        text.append(
+            f"| {title} | {bounded(whole)} | " + " | ".join(f"{sum(part)}/{len(part)}" for part in parts) + " |"
+        )
     return "\n".join(text)
 
 
 def report(every: Sequence[Set]) -> str:
-    text = []
+    """The tables of the optimizers all of whose seeds are there."""
+    text, whole = [], []
     for optimizer in OPTIMIZERS:
-        mine = [each for each in every if each.optimizer == optimizer]
-        if {each.seed for each in mine} < {*CHOOSING[optimizer], *REPORTED[optimizer]}:
+        wanted = {*CHOOSING[optimizer], *REPORTED[optimizer]}
+        mine = [each for each in every if each.optimizer == optimizer and each.seed in wanted]
+        if not wanted <= {each.seed for each in mine}:
             continue
+        whole.append(optimizer)
         text += [
             f"### {optimizer}",
             f"Seeds {', '.join(map(str, REPORTED[optimizer]))}; {mine[-1].machine}, torch {mine[-1].torch}, "
@@ -408,7 +429,10 @@ def report(every: Sequence[Set]) -> str:
             f"Thresholds, from seeds {', '.join(map(str, CHOOSING[optimizer]))}:",
             chosen(every, optimizer),
         ]
-    text.append(f"To bound a rate below 0.1 % takes {trials_needed(0.001):,} independent trials without an accusation.")
+    text.append(
+        f"All honest of {', '.join(whole)}: {bounded(honest_of(every, whole)).replace(' |', ' accused,')}. "
+        f"To bound a rate below 0.1 % takes {trials_needed(0.001):,} independent trials without an accusation."
+    )
     return "\n\n".join(text)
 
 

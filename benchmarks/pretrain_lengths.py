@@ -4,7 +4,7 @@
     python benchmarks/pretrain_lengths.py --json     the same as JSON
 
 Five members train a byte-level GPT (hidden 32, one layer, sequences of 32 bytes, units of four sequences) on the sources of
-CPython's standard library for 120 rounds, with one, two or four units each in turn. Every twenty rounds one of them begins
+CPython's standard library for 60 rounds, with one, two or four units each in turn. Every ten rounds one of them begins
 anew, with a first state, as a newcomer or one that lost its disk does. Rates warm up from a hundredth and fall to nothing.
 Lengths are those that `quiltwork.pretrain.optimizers.bounds` bounds: of diloco and sparseloco, by the unit.
 """
@@ -15,6 +15,8 @@ import argparse
 import json
 import statistics
 import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ from quiltwork.pretrain.optimizers.numbers import norm
 from quiltwork.pretrain.recipe import Recipe
 from quiltwork.pretrain.trainer import Model, Trainer
 
-MEMBERS, ROUNDS, ANEW_EVERY, UNITS = 5, 120, 20, (1, 2, 4)
+MEMBERS, ROUNDS, ANEW_EVERY, UNITS = 5, 60, 10, (1, 2, 4)
 SETTINGS: dict[str, dict[str, Any]] = {
     "adamw": {"kind": "adamw"},
     "demo, floats": {"kind": "demo", "values": "floats"},
@@ -94,23 +96,24 @@ def measure(optimizer: dict[str, Any], folder: Path) -> list[list[float]]:
     return found
 
 
-def rows() -> list[dict[str, Any]]:
-    found = []
+@dataclass
+class Row:
+    """Of the rounds of one optimizer: the longest update beside the lower median, and beside the shortest."""
+
+    optimizer: str
+    over_median: float
+    over_median_usually: float
+    over_shortest: float
+    over_shortest_usually: float
+
+
+def rows() -> Iterator[Row]:
     for name, optimizer in SETTINGS.items():
         with tempfile.TemporaryDirectory() as folder:
             rounds = [sorted(lengths) for lengths in measure(optimizer, Path(folder))]
         over = [lengths[-1] / lengths[(MEMBERS - 1) // 2] for lengths in rounds]
         spread = [lengths[-1] / lengths[0] for lengths in rounds]
-        found.append(
-            {
-                "optimizer": name,
-                "over_median": max(over),
-                "over_median_usually": statistics.median(over),
-                "longest_over_shortest": max(spread),
-                "longest_over_shortest_usually": statistics.median(spread),
-            }
-        )
-    return found
+        yield Row(name, max(over), statistics.median(over), max(spread), statistics.median(spread))
 
 
 def main() -> None:
@@ -118,16 +121,16 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    found = rows()
     if given.json:
-        print(json.dumps(found, indent=1))
+        print(json.dumps([asdict(row) for row in rows()], indent=1))
         return
     print("| optimizer | longest over the median: usually, at most | over the shortest: usually, at most |")
-    print("|---|---|---|")
-    for row in found:
+    print("|---|---|---|", flush=True)
+    for row in rows():
         print(
-            f"| {row['optimizer']} | {row['over_median_usually']:.2f}, {row['over_median']:.2f} | "
-            f"{row['longest_over_shortest_usually']:.2f}, {row['longest_over_shortest']:.2f} |"
+            f"| {row.optimizer} | {row.over_median_usually:.2f}, {row.over_median:.2f} | "
+            f"{row.over_shortest_usually:.2f}, {row.over_shortest:.2f} |",
+            flush=True,
         )
 
 

@@ -29,21 +29,18 @@ class Measured(BaseModel):
 
 
 class Thresholds(BaseModel):
-    """All that were measured, and one for pairs that were not."""
+    """Those that were measured for pairs, and one for pairs that were not; without it, the room's own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     measured: tuple[Measured, ...] = Field(default=(), max_length=1_000)
-    otherwise: float = Field(
-        default=0.95,
-        ge=0,
-        le=1,
-        description="0.95 lay between all of 72 honest and 96 cheating trials on processors, in fp32 and bf16",
+    otherwise: float | None = Field(
+        default=None, ge=0, le=1, description="for all other pairs; without it, what was measured for the kind of work"
     )
 
-    def find(self, one: Kind, other: Kind) -> tuple[float, bool]:
-        """Give the threshold of a pair, and whether it was measured. Of several entries for one pair the first counts."""
+    def find(self, one: Kind, other: Kind) -> float | None:
+        """Give the threshold of a pair, None if nothing is written of it. Of several entries for one pair the first counts."""
         for entry in self.measured:
             if {one, other} == {entry.one, entry.other}:
-                return entry.threshold, True
-        return self.otherwise, False
+                return entry.threshold
+        return self.otherwise

@@ -141,6 +141,40 @@ class Poisons(Trainer):
         return payload, poisoned, loss
 
 
+class SkipsASequence(SkipsOne):
+    """Leaves out one sequence of its last unit: the less of its work, the more units it has."""
+
+    def work(self, train: Train) -> Worked:
+        """See Trainer."""
+        left = len(train.units)
+
+        def change(compute: Callable[..., object]) -> object:
+            def shorter(values: Tensors, batch: torch.Tensor) -> object:
+                nonlocal left
+                left -= 1
+                return compute(values, batch if left else batch[:-1])
+
+            return shorter
+
+        return self.with_gradient(train, self.own(train.own, train.base), change)
+
+
+class Creeps(Trainer):
+    """Does its work, and commits to a state that is bent by a twentieth, every round in the same direction."""
+
+    bent = 0.05
+
+    def work(self, train: Train) -> Worked:
+        """See Trainer."""
+        payload, own, loss = self.step(train.base, train.step, self.own(train.own, train.base), train.units)
+        chance = torch.Generator().manual_seed(1)
+        crept = {}
+        for name, tensor in own.items():
+            towards = torch.randn(tensor.shape, generator=chance)
+            crept[name] = tensor + towards * (self.bent * tensor.norm() / towards.norm())
+        return payload, crept, loss
+
+
 CHEATS: dict[str, type[Trainer]] = {
     "skips-one": SkipsOne,
     "skips-half": SkipsHalf,
@@ -152,4 +186,9 @@ CHEATS: dict[str, type[Trainer]] = {
     "reversed": Reversed,
     "forges-state": ForgesState,
     "poisons": Poisons,
+    "creeps": Creeps,
 }
+"""Each of them fails its audits."""
+
+SUBTLE: dict[str, type[Trainer]] = {"skips-a-sequence": SkipsASequence}
+"""This gains little, the less the more units it has: where audits let it pass is measured in docs/pretrain-verification.md."""

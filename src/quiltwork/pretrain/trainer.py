@@ -6,7 +6,6 @@ restart. Nothing here knows the log, the network or a clock. Calls come from one
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,12 +36,8 @@ from quiltwork.pretrain.effects import (
     Train,
     Trained,
 )
-from quiltwork.pretrain.optimizers.base import Tensors, group, joined, optimizer_of, root
+from quiltwork.pretrain.optimizers.base import Alike, Tensors, group, joined, optimizer_of, root
 from quiltwork.pretrain.recipe import Recipe
-
-LEAST_STATE_LIKENESS = 0.9
-"""1 minus the relative distance of two optimizer states after the same step, below which one was not made by it."""
-
 
 Worked = tuple[bytes, Tensors, float]
 """A payload, the optimizer state after it, and the loss."""
@@ -244,12 +239,15 @@ class Trainer:
         payload, own, _ = self.step(audit.base, audit.step, before, committed.units)
         claimed = self.blobs.get(committed.payload.hex())
         score = self.optimizer.compare(payload, claimed, self._first.parameters)
-        threshold, _ = self.recipe.thresholds.find(self.kind, theirs)
-        likeness = state_likeness(own, after)
-        why = (
-            f"updates {score:.4f} alike (at least {threshold}), states {likeness:.4f} (at least {LEAST_STATE_LIKENESS})"
-        )
-        return Finding(score >= threshold and likeness >= LEAST_STATE_LIKENESS, score, why)
+        likeness = self.optimizer.compare_states(before, own, after, (payload, claimed), self._first.parameters)
+        least = self.least(theirs)
+        why = f"updates {score:.4f} alike (at least {least.updates}), states {likeness:.4f} (at least {least.states})"
+        return Finding(score >= least.updates and likeness >= least.states, score, why)
+
+    def least(self, theirs: Kind) -> Alike:
+        """How alike my computation and an honest one of another kind are at least: as the run's file says, or the optimizer."""
+        written = self.recipe.thresholds.find(self.kind, theirs)
+        return self.optimizer.least if written is None else self.optimizer.least._replace(updates=written)
 
     def _read_disclosure(self, blob: bytes) -> tuple[Tensors, Tensors]:
         try:
@@ -273,15 +271,6 @@ class Trainer:
 def model_hash(model: Model) -> bytes:
     """The hash that members agree on: of the parameters and the shared state."""
     return root(joined(parameters=model.parameters, shared=model.shared))
-
-
-def state_likeness(one: Tensors, other: Tensors) -> float:
-    """1 for equal states, 0 for those that are as far from each other as the second is from nothing."""
-    distance = sum(float(torch.sum((tensor - other[name]).double() ** 2)) for name, tensor in one.items())
-    size = sum(float(torch.sum(tensor.double() ** 2)) for tensor in other.values())
-    if size == 0:
-        return 1.0 if distance == 0 else 0.0
-    return max(0.0, 1.0 - math.sqrt(distance / size))
 
 
 def _precision(text: str) -> Any:

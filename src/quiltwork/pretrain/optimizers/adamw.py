@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from quiltwork.pretrain.codec.base import Kind
 from quiltwork.pretrain.optimizers import dense
 from quiltwork.pretrain.optimizers.adam import adam, begin_moments
-from quiltwork.pretrain.optimizers.base import Batch, Gradient, Step, Tensors, Update
+from quiltwork.pretrain.optimizers.base import Alike, Batch, Gradient, Step, Tensors, Update, steps_alike
 from quiltwork.pretrain.optimizers.config import AdamWConfig
 from quiltwork.pretrain.optimizers.gradients import mean_gradient
 from quiltwork.pretrain.optimizers.numbers import clipped, decayed, stepped
@@ -17,6 +17,7 @@ class AdamW:
     """Shared are the moments; members have nothing of their own."""
 
     name = "adamw"
+    least = Alike(updates=0.95, states=1.0)
 
     def __init__(self, config: AdamWConfig) -> None:
         self.config = config
@@ -65,3 +66,9 @@ class AdamW:
     def compare(self, mine: bytes, theirs: bytes, parameters: Tensors) -> float:
         """Give 1 - |a - b| / (|a| + |b|)."""
         return dense.compare(Kind.ADAMW, mine, theirs, parameters)
+
+    def compare_states(
+        self, before: Tensors, mine: Tensors, theirs: Tensors, updates: tuple[bytes, bytes], parameters: Tensors
+    ) -> float:
+        """Compare by the length of the step."""
+        return steps_alike(before, mine, theirs)

@@ -6,10 +6,11 @@ Nothing here reads a clock or draws a number, and no tensor that is given is cha
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import torch
 from blake3 import blake3
@@ -42,10 +43,19 @@ class Step:
     """Mean training loss over the batches, in nats per token."""
 
 
+class Alike(NamedTuple):
+    """How alike two honest computations of one step are at least: what `compare` and `compare_states` say of them."""
+
+    updates: float
+    states: float
+
+
 class Optimizer(Protocol):
     """One way to train together. `shared` is equal at all members, `own` is a member's, and both are {} for some."""
 
     name: str
+    least: Alike
+    """Below one of these an audit accuses. Measured: docs/pretrain-verification.md."""
 
     def begin(self, parameters: Tensors) -> Tensors:
         """Give the first shared state."""
@@ -85,6 +95,11 @@ class Optimizer(Protocol):
     def compare(self, mine: bytes, theirs: bytes, parameters: Tensors) -> float:
         """Say how alike two valid payloads for these parameters are, from 0 to 1 (equal): for audits by recomputation."""
 
+    def compare_states(
+        self, before: Tensors, mine: Tensors, theirs: Tensors, updates: tuple[bytes, bytes], parameters: Tensors
+    ) -> float:
+        """Say how alike two own states after a step from `before` are, from 0 to 1 (equal); `updates` were sent in it."""
+
 
 def joined(**groups: Tensors) -> Tensors:
     """Make one state of several groups of tensors: `group/name`, sorted."""
@@ -100,6 +115,24 @@ def group(state: Tensors, name: str) -> Tensors:
 def zeros(parameters: Tensors) -> Tensors:
     """Give a zero for each parameter."""
     return {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
+
+
+def steps_alike(before: Tensors, mine: Tensors, theirs: Tensors) -> float:
+    """1 for equal states after a step, 0 for those that are as far apart as the step itself is long, or further.
+
+    States hold long memories, of which one step is a small part: beside all of it, what was made up in one would be small.
+    """
+    return alike(
+        sum(float(torch.sum((tensor - theirs[name]).double() ** 2)) for name, tensor in mine.items()),
+        sum(float(torch.sum((tensor - before[name]).double() ** 2)) for name, tensor in mine.items()),
+    )
+
+
+def alike(apart: float, length: float) -> float:
+    """Give 1 - apart / length, from 0 to 1, of two squares; of nothing, 1 if that is equal."""
+    if length == 0:
+        return 1.0 if apart == 0 else 0.0
+    return max(0.0, 1.0 - math.sqrt(apart / length))
 
 
 def optimizer_of(config: OptimizerConfig) -> Optimizer:

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import torch
 
 from quiltwork.pretrain.codec.base import Kind
-from quiltwork.pretrain.optimizers.base import Batch, Gradient, Step, Tensors, Update, zeros
+from quiltwork.pretrain.optimizers.base import Alike, Batch, Gradient, Step, Tensors, Update, alike, zeros
 from quiltwork.pretrain.optimizers.chosen import Chosen, bounded
 from quiltwork.pretrain.optimizers.coefficients import Coefficients
 from quiltwork.pretrain.optimizers.config import Compression
@@ -30,6 +30,7 @@ class DeMo:
     """Nothing is shared; a member's own state is its momentum."""
 
     name = "demo"
+    least = Alike(updates=0.95, states=0.96)
     kind = Kind.DEMO
 
     def __init__(self, config: Compression) -> None:
@@ -89,6 +90,31 @@ class DeMo:
     def compare(self, mine: bytes, theirs: bytes, parameters: Tensors) -> float:
         """Give the share of coefficients that both sent with the same sign."""
         return self.coefficients.compare(mine, theirs, parameters)
+
+    def compare_states(
+        self, before: Tensors, mine: Tensors, theirs: Tensors, updates: tuple[bytes, bytes], parameters: Tensors
+    ) -> float:
+        """Compare the coefficients of the momenta by the length of what the gradient brought.
+
+        Of two coefficients that are almost equally large one computation sends the one, the other the other, and keeps it.
+        Where they sent, nothing may be left; what only I sent may be no larger than the largest that I kept.
+        """
+        sent = [self.coefficients.decode(payload, parameters) for payload in updates]
+        apart = brought = 0.0
+        for name, p in parameters.items():
+            chunks = self.coefficients.chunks(p)
+            was, ours, others = (chunks.forward(state[name]) for state in (before, mine, theirs))
+            we, they = (
+                Chosen(part[name].places, torch.ones_like(part[name].values)).spread(chunks.width) > 0 for part in sent
+            )
+            kept = ours.masked_fill(we, 0.0)
+            largest = kept.abs().amax(dim=1, keepdim=True)
+            difference = torch.where(we, (others.abs() - largest).clamp(min=0.0), kept - others)
+            difference = torch.where(they, others, difference)
+            gradient = (ours - self.config.beta * was).masked_fill(we | they, 0.0)
+            apart += float(torch.sum(difference.double() ** 2))
+            brought += float(torch.sum(gradient.double() ** 2))
+        return alike(apart, brought)
 
 
 def mean_of_senders(sent: Sequence[tuple[int, Chosen]], width: int) -> torch.Tensor:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from quiltwork.pretrain.codec.base import Kind
 from quiltwork.pretrain.optimizers import dense
-from quiltwork.pretrain.optimizers.base import Batch, Gradient, Step, Tensors, Update, zeros
+from quiltwork.pretrain.optimizers.base import Alike, Batch, Gradient, Step, Tensors, Update, steps_alike, zeros
 from quiltwork.pretrain.optimizers.config import DilocoConfig
 from quiltwork.pretrain.optimizers.inner import begin_inner, inner_steps
 from quiltwork.pretrain.optimizers.numbers import stepped
@@ -25,6 +25,7 @@ class DiLoCo:
     """Shared is the outer momentum; a member's own state is its inner moments."""
 
     name = "diloco"
+    least = Alike(updates=0.9, states=0.95)
 
     def __init__(self, config: DilocoConfig) -> None:
         self.config = config
@@ -72,3 +73,9 @@ class DiLoCo:
     def compare(self, mine: bytes, theirs: bytes, parameters: Tensors) -> float:
         """Give 1 - |a - b| / (|a| + |b|)."""
         return dense.compare(Kind.DILOCO, mine, theirs, parameters)
+
+    def compare_states(
+        self, before: Tensors, mine: Tensors, theirs: Tensors, updates: tuple[bytes, bytes], parameters: Tensors
+    ) -> float:
+        """Compare by the length of the step."""
+        return steps_alike(before, mine, theirs)

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from quiltwork.pretrain.codec.base import Kind
-from quiltwork.pretrain.optimizers.base import Batch, Gradient, Step, Tensors, group, joined, zeros
+from quiltwork.pretrain.optimizers.base import Alike, Batch, Gradient, Step, Tensors, group, joined, steps_alike, zeros
 from quiltwork.pretrain.optimizers.chosen import Chosen
 from quiltwork.pretrain.optimizers.demo import DeMo
 from quiltwork.pretrain.optimizers.gradients import mean_gradient
@@ -29,6 +29,7 @@ class DisTrO(DeMo):
     """A member's own state is its momentum and what it sent last, in the parameters' own space."""
 
     name = "distro"
+    least = Alike(updates=0.95, states=0.5)
     kind = Kind.DISTRO
 
     def begin_own(self, parameters: Tensors) -> Tensors:
@@ -55,3 +56,9 @@ class DisTrO(DeMo):
             chosen[name] = self.coefficients.choose(momentum[name])
             sent[name] = self.coefficients.restore(chosen[name], momentum[name])
         return Step(self.coefficients.encode(chosen, parameters), joined(momentum=momentum, sent=sent), loss)
+
+    def compare_states(
+        self, before: Tensors, mine: Tensors, theirs: Tensors, updates: tuple[bytes, bytes], parameters: Tensors
+    ) -> float:
+        """Compare by the length of the step."""
+        return steps_alike(before, mine, theirs)

@@ -19,7 +19,18 @@ import torch
 from quiltwork.pretrain.codec.base import Kind
 from quiltwork.pretrain.codec.sparse import Rows, SparseCodec
 from quiltwork.pretrain.codec.values import TwoLevels
-from quiltwork.pretrain.optimizers.base import Batch, Gradient, Step, Tensors, Update, group, joined, zeros
+from quiltwork.pretrain.optimizers.base import (
+    Alike,
+    Batch,
+    Gradient,
+    Step,
+    Tensors,
+    Update,
+    group,
+    joined,
+    steps_alike,
+    zeros,
+)
 from quiltwork.pretrain.optimizers.chosen import Chosen, agreement, bounded, largest, read, write
 from quiltwork.pretrain.optimizers.config import SparselocoConfig
 from quiltwork.pretrain.optimizers.dct import block_side
@@ -47,6 +58,7 @@ class SparseLoCo:
     """Nothing is shared; a member's own state is its inner moments and what it has not sent yet."""
 
     name = "sparseloco"
+    least = Alike(updates=0.9, states=0.94)
 
     def __init__(self, config: SparselocoConfig) -> None:
         self.config = config
@@ -106,6 +118,12 @@ class SparseLoCo:
     def compare(self, mine: bytes, theirs: bytes, parameters: Tensors) -> float:
         """Of the numbers that either side sent, give the share that both sent, with the same sign."""
         return agreement(self.codec, self.layout(parameters), mine, theirs)
+
+    def compare_states(
+        self, before: Tensors, mine: Tensors, theirs: Tensors, updates: tuple[bytes, bytes], parameters: Tensors
+    ) -> float:
+        """Compare by the length of the step."""
+        return steps_alike(before, mine, theirs)
 
     def layout(self, parameters: Tensors) -> list[Rows]:
         """Say how the tensors lie in a payload: rows of the largest divisor of their size that is at most `chunk`."""
