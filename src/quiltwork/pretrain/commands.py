@@ -187,7 +187,9 @@ def join(
 def status(
     run: Annotated[
         str,
-        typer.Argument(metavar="RUN|URL#TOKEN", help="the folder of a run, its name in ./runs, or its invitation"),
+        typer.Argument(
+            metavar="RUN|URL#TOKEN|LOG", help="the folder of a run, its name in ./runs, its invitation, or its log"
+        ),
     ],
     json: AsJson = False,
 ) -> None:

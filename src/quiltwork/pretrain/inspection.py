@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 from collections import deque
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ import typer
 from quiltwork.errors import UserError
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="the folder of a run, as `quiltwork runs` lists them")]
+RunOrLog = Annotated[str, typer.Argument(metavar="RUN|LOG", help="the folder of a run, or the address of its log")]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON value for a script to read")]
 Data = Annotated[Path | None, typer.Option(help="the folder at which relative paths of the data begin")]
 
@@ -115,31 +117,53 @@ def verify(
 
 
 def export(
-    run: RunFolder,
+    run: RunOrLog,
     out: Annotated[Path, typer.Option(help="the folder to make")],
+    home: Annotated[
+        Path | None, typer.Option(help="of a run without a server: the home of a member that was there at its end")
+    ] = None,
     precision: Annotated[str, typer.Option(help="fp32 or bf16")] = "fp32",
     data: Data = None,
 ) -> None:
     """Write the run's last model as a folder that Hugging Face's `transformers` opens."""
+    from quiltwork.blobs import FolderBlobs
+    from quiltwork.log import verify as verify_log
+    from quiltwork.log.open import open_log
     from quiltwork.pretrain.checkpoint.huggingface import write_safetensors
+    from quiltwork.pretrain.meeting import is_log
     from quiltwork.pretrain.retrace import Retrace
     from quiltwork.run import Run
 
     if precision not in ("fp32", "bf16"):
         raise UserError(f"precision {precision!r} is neither fp32 nor bf16")
-    with Run.open(run, drive=False) as opened, Retrace(opened.log, opened.blobs, data=data) as retrace:
-        last = deque(retrace.models(), maxlen=1)
-        if not last:
-            raise UserError(f"{run}: no round is over yet, so there is nothing to export.")
-        trainer, _, retraced = last[0]
+    if is_log(run) != (home is not None):
+        raise UserError(
+            "The model of a run without a server is in its members' homes: name one with --home."
+            if home is None
+            else "--home is for a run without a server, which is named by its log."
+        )
+    with ExitStack() as stack:
+        if home is not None:
+            log = stack.enter_context(closing(open_log(run)))
+            verify_log(log)  # others can write to it, too
+            trainer, loaded = stack.enter_context(Retrace(log, FolderBlobs(home / "blobs"), data=data)).kept()
+            number, model = loaded.round, loaded.model
+        else:
+            opened = stack.enter_context(Run.open(Path(run), drive=False))
+            retrace = stack.enter_context(Retrace(opened.log, opened.blobs, data=data))
+            last = deque(retrace.models(), maxlen=1)
+            if not last:
+                raise UserError(f"{run}: no round is over yet, so there is nothing to export.")
+            trainer, _, retraced = last[0]
+            number, model = retraced.number, retraced.model
         storage = "bf16" if precision == "bf16" else "fp32"
         paths = write_safetensors(
             out,
             trainer.recipe.model,
-            trainer.models[retraced.number].parameters,
+            trainer.models[number].parameters,
             storage=storage,  # type: ignore[arg-type]
         )
-    typer.echo(f"model {retraced.number} ({retraced.model[:8].hex()}), as agreed on: " + ", ".join(map(str, paths)))
+    typer.echo(f"model {number} ({model[:8].hex()}), as agreed on: " + ", ".join(map(str, paths)))
 
 
 def plan(
@@ -167,7 +191,7 @@ def plan(
         typer.echo(plan_text(found, job))
 
 
-def pause(run: RunFolder) -> None:
+def pause(run: RunOrLog) -> None:
     """Lay a run down at the end of its round; its server goes on serving. Only its owner can."""
     from quiltwork.pretrain.entries import Paused
     from quiltwork.pretrain.orders import give
@@ -176,7 +200,7 @@ def pause(run: RunFolder) -> None:
     typer.echo("The run pauses at the end of its round.")
 
 
-def resume(run: RunFolder) -> None:
+def resume(run: RunOrLog) -> None:
     """Take a paused run up again. Only its owner can."""
     from quiltwork.pretrain.entries import Resumed
     from quiltwork.pretrain.orders import give

@@ -14,7 +14,7 @@ from pathlib import Path
 from quiltwork.blobs import BlobMissing, BlobStore, MemoryBlobs
 from quiltwork.errors import UserError
 from quiltwork.log import Log
-from quiltwork.pretrain.effects import Apply, Load
+from quiltwork.pretrain.effects import Apply, Load, Loaded
 from quiltwork.pretrain.facts import Closed, RunState
 from quiltwork.pretrain.optimizers.base import root
 from quiltwork.pretrain.recipe import recipe_of
@@ -122,6 +122,22 @@ class Retrace:
         for closed, model in waiting:
             assert trainer is not None
             yield trainer, closed, Retraced(closed.number, model, self._last_agreed(closed.number))
+
+    def kept(self) -> tuple[Trainer, Loaded]:
+        """Load the newest checkpoint that the run has named and that is in the blobs. Raises UserError if none is."""
+        state = RunState()
+        for entry in self._log.read():
+            apply(state, entry)
+        if state.created is None:
+            raise UserError("The log holds no run of pretrain.")
+        for _, body in reversed(state.checkpoints):
+            if self._blobs.has(body.manifest.hex()):
+                trainer = self.trainer(state)
+                return trainer, trainer.load(Load(body, ()), self._blobs.get)
+        rounds = ", ".join(str(body.round) for _, body in state.checkpoints) or "none yet"
+        raise UserError(
+            f"The run's checkpoints (of the rounds: {rounds}) are not here. Name the home of a member that was there at its end."
+        )
 
     def _settled(
         self, trainer: Trainer, waiting: list[tuple[Closed, bytes]], state: RunState

@@ -10,6 +10,8 @@ from rich.console import Console
 from quiltwork.errors import UserError
 from quiltwork.log import Entry
 from quiltwork.log.http import HttpLog
+from quiltwork.log.open import open_log
+from quiltwork.pretrain import meeting
 from quiltwork.pretrain.display.parts import status
 from quiltwork.pretrain.serve import ROOM, parse_invitation
 from quiltwork.pretrain.views import RunView, Watch, snapshot
@@ -20,13 +22,13 @@ PIPE_WIDTH = 240
 
 
 def look(run: str) -> RunView:
-    """Read a run: a folder, a name in `runs`, or `URL#token`. Raises UserError that says what is wrong with it."""
+    """Read a run: a folder, a name in `runs`, `URL#token` or a log. Raises UserError that says what is wrong with it."""
     watch = Watch()
     with _entries(run) as entries:
         for entry in entries:
             watch.feed(entry)
     if watch.entries and watch.state.created is None:
-        raise UserError(f"{run.partition('#')[0]} keeps no run of pretrain that this version can read.")
+        raise UserError(f"{meeting.shareable(run)} keeps no run of pretrain that this version can read.")
     return snapshot(watch.state, watch.story)
 
 
@@ -40,10 +42,14 @@ def show_status(view: RunView, console: Console | None = None) -> None:
 
 @contextmanager
 def _entries(run: str) -> Iterator[Iterable[Entry]]:
+    if meeting.is_log(run):
+        with closing(open_log(run)) as log:
+            yield log.read()
+        return
     if "://" in run:
         url, token = parse_invitation(run)
-        with closing(HttpLog(f"{url}/log", token)) as log:
-            yield log.read()
+        with closing(HttpLog(f"{url}/log", token)) as served:
+            yield served.read()
         return
     with Run.open(find_run(run), drive=False) as opened:
         if opened.room != ROOM:
