@@ -19,7 +19,7 @@ from quiltwork.text.strangers import plain
 
 LOSS_DIGITS = 4
 TOP, FOOT, LEFT = 12.0, 42.0, 40.0
-NAMES_WIDTH = 100.0
+NAMES_WIDTH = 110.0
 """Pixels on the right of a wide chart; on a narrow one names stand in the plot."""
 
 FAR_LABEL = 12.0
@@ -67,8 +67,8 @@ class Size:
         return self.width - (NAMES_WIDTH if self.width >= 500 else 14.0)
 
 
-WIDE = Size(width=620, height=430, across=6, up=7, kind="wide")
-NARROW = Size(width=360, height=430, across=4, up=6, kind="narrow")
+WIDE = Size(width=620, height=430, across=6, up=8, kind="wide")
+NARROW = Size(width=360, height=430, across=4, up=8, kind="narrow")
 
 
 def chart(curves: Sequence[Curve], across: Across, size: Size) -> Markup:

@@ -43,14 +43,14 @@ class Contestant(BaseModel):
 
 
 ALL = (
-    Contestant(name="adamw", label="Dense AdamW", optimizer=AdamWConfig(), lr=8e-3),
+    Contestant(name="adamw", label="Dense AdamW", optimizer=AdamWConfig(), lr=4e-3),
     Contestant(name="demo", label="DeMo", optimizer=DemoConfig(values="floats"), lr=2e-3),
     Contestant(name="distro", label="DisTrO", optimizer=DistroConfig(), lr=2e-3, late=True),
     Contestant(name="demo_exact", label="DeMo-exact", optimizer=DemoExactConfig(), lr=2e-3),
-    Contestant(name="diloco", label="DiLoCo", optimizer=DilocoConfig(outer_momentum=0.5), lr=8e-3, every=5),
+    Contestant(name="diloco", label="DiLoCo", optimizer=DilocoConfig(outer_momentum=0.5), lr=4e-3, every=5),
     Contestant(name="sparseloco", label="SparseLoCo", optimizer=SparselocoConfig(inner="adamw"), lr=8e-3, every=5),
     Contestant(
-        name="sparseloco_muon", label="SparseLoCo + Muon", optimizer=SparselocoConfig(inner="muon"), lr=8e-3, every=5
+        name="sparseloco_muon", label="SparseLoCo + Muon", optimizer=SparselocoConfig(inner="muon"), lr=3e-2, every=5
     ),
 )
 """In the order in which they are trained and drawn. Rates were chosen in runs of another seed: docs/pretrain-optimizers.md."""

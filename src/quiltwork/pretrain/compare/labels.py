@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-LETTER, LINE = 7.5, 15.0
+LETTER, LINE = 8.6, 15.0
 """Pixels that a bold letter is wide in a wide font, and a label high."""
 
 APART = 9.0
@@ -16,8 +16,8 @@ APART = 9.0
 SAMPLED = 8.0
 """Pixels between the points of a curve that labels are held against."""
 
-ON_A_CURVE, TO_THE_LEFT, A_PIXEL_OFF = 6.0, 6.0, 0.25
-"""What it costs to stand on a point of a curve, on the left of the end, and each pixel above or below it."""
+ON_A_CURVE, ON_AN_END, TO_THE_LEFT, A_PIXEL_OFF = 6.0, 20.0, 6.0, 0.25
+"""What it costs to stand on a point of a curve, on another's end, on the left of the end, and each pixel above or below it."""
 
 Place = tuple[float, float]
 
@@ -67,6 +67,7 @@ def placed(names: Sequence[str], lines: Sequence[Sequence[Place]], ground: Box) 
     at its end whatever is there.
     """
     points = [point for line in lines for point in _sampled(line)]
+    ends = [line[-1] for line in lines]
     found: dict[int, Label] = {}
     for number in sorted(range(len(names)), key=lambda number: -lines[number][-1][1]):
         taken = [label.box for label in found.values()]
@@ -76,7 +77,7 @@ def placed(names: Sequence[str], lines: Sequence[Sequence[Place]], ground: Box) 
             if not any(label.box.meets(box) for box in taken)
         ]
         end = lines[number][-1]
-        found[number] = _cheapest(free, points) or Label(names[number], end, end[0] - APART, end[1], True)
+        found[number] = _cheapest(free, points, ends) or Label(names[number], end, end[0] - APART, end[1], True)
     return [found[number] for number in range(len(names))]
 
 
@@ -94,13 +95,14 @@ def _candidates(text: str, end: Place, ground: Box) -> Iterator[Label]:
                 yield label
 
 
-def _cheapest(labels: Sequence[Label], points: Sequence[Place]) -> Label | None:
+def _cheapest(labels: Sequence[Label], points: Sequence[Place], ends: Sequence[Place]) -> Label | None:
     best, least = None, math.inf
     for off, label in sorted(((_off(label), label) for label in labels), key=lambda pair: pair[0]):
         if off >= least:
             break
         box = label.box
         cost = off + ON_A_CURVE * sum(box.holds(point) for point in points)
+        cost += ON_AN_END * sum(box.holds(end) for end in ends)
         if cost < least:
             best, least = label, cost
     return best
