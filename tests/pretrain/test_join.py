@@ -27,7 +27,7 @@ from tests.log.postgres_server import PostgresServer, made
 from tests.log.solana.conftest import PACE, PAYER, RICH, ask
 from tests.log.solana.rpc import cluster
 from tests.pretrain import tiny
-from tests.pretrain.village import Village, lived, models
+from tests.pretrain.village import Village, lived, models, until
 
 PATIENCE_S = 240
 
@@ -143,7 +143,7 @@ def test_two_members_meet_on_solana_and_end_with_one_model(tmp_path: Path, monke
         assert together(place, tmp_path, "ab") == ["finished"] * 2
         with closing(open_log(place)) as log:
             state = check_that_all_have_one_model(log, members=2, steps=2)
-        print(state.entries, "entries", len(chain.chain.rows), "transactions", chain.chain.slot)
+        assert state.entries < len(chain.chain.rows) < 4 * state.entries, "one transaction each, and those that lost"
 
 
 # --- how members reach each other ---------------------------------------------------------------------------------------
@@ -180,6 +180,54 @@ def test_without_the_extra_iroh_is_refused_with_what_to_install(monkeypatch: pyt
 def test_iroh_is_imported_by_those_only_who_use_it() -> None:
     code = "import sys; import quiltwork.pretrain.join; sys.exit('iroh' in sys.modules or 'solders' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+# --- when members fail --------------------------------------------------------------------------------------------------
+
+
+async def killed(running: asyncio.Task[str], member: Member) -> None:
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await member.exchange.aclose()
+
+
+@pytest.mark.slow
+def test_without_one_of_three_the_others_go_on(tmp_path: Path) -> None:
+    config = tiny.config(total_steps=8, clock="members", max_round_train_time=3.0, round_witness_time=3.0)
+
+    async def life(village: Village) -> None:
+        staying = [await village.member(name) for name in "ab"]
+        others = [asyncio.create_task(member.run()) for member in staying]
+        failing = await village.member("c")
+        running = asyncio.create_task(failing.run())
+        await until(lambda: failing.node.state.last >= 2, running)
+        await killed(running, failing)
+        assert await asyncio.gather(*others) == ["finished"] * 2
+        assert len(models(*staying)) == 1
+        assert staying[0].node.state.members[village.keys["c"].author].health is Health.DROPPED
+
+    lived(tmp_path, config, life)
+
+
+@pytest.mark.slow
+def test_without_one_of_two_the_time_stands_still_until_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(meeting, "STALLED_NS", 3 * 10**9)
+    config = tiny.config(total_steps=6, init_min_clients=2, clock="members", max_misses=50)
+
+    async def life(village: Village) -> None:
+        staying, failing = [await village.member(name) for name in "ab"]
+        other, running = asyncio.create_task(staying.run()), asyncio.create_task(failing.run())
+        await until(lambda: failing.node.state.last >= 2, running)
+        await killed(running, failing)
+        await until(lambda: bool(meeting.standstill(staying.node.state, staying.node.author)), other)
+        assert "1 of the 2 members" in meeting.standstill(staying.node.state, staying.node.author)
+        again = await village.member("b")
+        assert await asyncio.gather(again.run(), other) == ["finished"] * 2
+        assert len(models(staying, again)) == 1
+
+    lived(tmp_path, config, life)
 
 
 # --- the end ------------------------------------------------------------------------------------------------------------

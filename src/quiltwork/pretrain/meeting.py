@@ -25,7 +25,7 @@ from quiltwork.pretrain.voice import TICK_S
 
 KINDS = "a .db file, postgres://USER@HOST/DB#NAME, or solana+https://HOST#NAME?payer=FILE"
 
-CHAIN_TICK_S = 5.0
+CHAIN_TICK_S = 10.0
 """On a chain every tick is paid for, and takes a second or two until it stands."""
 
 STALLED_NS = 30_000_000_000
