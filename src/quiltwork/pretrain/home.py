@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from quiltwork.blobs import FolderBlobs, blob_id
 from quiltwork.errors import UserError
 from quiltwork.pretrain.beacon import HASH_BYTES, Onion
 from quiltwork.pretrain.remains import Deleting, Made
+from quiltwork.pretrain.secret import write_secret
 
 REVEALS = 1 << 16
 """Rounds for which one secret lasts; then the member joins anew."""
@@ -63,7 +63,7 @@ class Home:
         """Its chain of secrets, made at the first call. Raises UserError if the file that keeps it is damaged."""
         place = self.path / "beacon.key"
         if new or not place.exists():
-            _write_secret(place, secrets.token_bytes(HASH_BYTES))
+            write_secret(place, secrets.token_bytes(HASH_BYTES))
         secret = place.read_bytes()
         if len(secret) != HASH_BYTES:
             raise UserError(
@@ -71,17 +71,3 @@ class Home:
                 "then the member joins with a new one."
             )
         return Onion(secret, REVEALS)
-
-
-def _write_secret(place: Path, secret: bytes) -> None:
-    """Make a file that only its owner may read, whole or not at all: it replaces what was there in one step."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = place.with_name(f".{place.name}.{secrets.token_hex(8)}")
-    try:
-        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secret)
-            file.flush()
-            os.fsync(file.fileno())  # what was revealed from a secret that is lost cannot be gone on from
-        unfinished.replace(place)
-    finally:
-        unfinished.unlink(missing_ok=True)

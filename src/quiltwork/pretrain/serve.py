@@ -17,7 +17,7 @@ from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.routing import Mount, Router
 
 import quiltwork
 from quiltwork.blobs.server import BlobRights, blob_routes
@@ -27,10 +27,14 @@ from quiltwork.log import Body, Sequencer
 from quiltwork.log.http import Right, Tokens, new_token
 from quiltwork.log.http.listen import listen
 from quiltwork.log.http.server import log_routes
+from quiltwork.pretrain.bounds import Reserved, blob_limits, log_limits
+from quiltwork.pretrain.config import Coordinator as CoordinatorConfig
 from quiltwork.pretrain.entries import Ticked
 from quiltwork.pretrain.facts import Phase, RunState
 from quiltwork.pretrain.invitation import parse_invitation as parse_invitation
+from quiltwork.pretrain.meeting import created_in
 from quiltwork.pretrain.recipe import RunConfig, load
+from quiltwork.pretrain.secret import write_secret
 from quiltwork.pretrain.views import Watch
 from quiltwork.run import Run
 from quiltwork.run.listing import DEFAULT_ROOT
@@ -73,8 +77,7 @@ def token_of(path: Path) -> str:
     """The secret with which members join a run, made at the first call; readable by its owner alone."""
     place = path / TOKEN_FILE
     if not place.exists():
-        place.touch(mode=0o600)
-        place.write_text(new_token() + "\n")
+        write_secret(place, f"{new_token()}\n".encode())
     return place.read_text().strip()
 
 
@@ -95,7 +98,7 @@ def _opened(path: Path) -> Run:
 
 
 class Coordinator:
-    """Serves a run's folder at an address until it is over and all have it, or `stop` is called.
+    """Serves a run's folder at an address until `stop` is called: also when the run is over, for those who want the model.
 
     `followed` is the run as all see it; `watch` is called with its state about four times a second, and may be set anew by
     whoever shows the run.
@@ -111,6 +114,9 @@ class Coordinator:
     ) -> None:
         self.run = _opened(path)
         try:
+            created = created_in(self.run.log, str(path))
+            rules = CoordinatorConfig.model_validate_json(created.coordinator)
+            self._limits, self._blob_limits = log_limits(rules), blob_limits(created, rules)
             self.token = token_of(path)
             self.followed = Watch()
             self.state = self.followed.state
@@ -123,9 +129,7 @@ class Coordinator:
             raise
         self.port: int = self._socket.getsockname()[1]
         self._host = host
-        place = path / INVITATION_FILE
-        place.touch(mode=0o600)
-        place.write_text(self.invitation + "\n")
+        write_secret(path / INVITATION_FILE, f"{self.invitation}\n".encode())
         self._server: uvicorn.Server | None = None
         self._stopping = threading.Event()
 
@@ -165,10 +169,11 @@ class Coordinator:
             ticking.cancel()
             await asyncio.gather(ticking, return_exceptions=True)
 
+        blobs = blob_routes(self.run.blobs, {self.token: BlobRights.BOTH}, limits=self._blob_limits)
         app = Starlette(
             routes=[
-                Mount("/log", routes=log_routes(self.run.log, tokens, sequencer=self.sequencer)),
-                Mount("/blobs", routes=blob_routes(self.run.blobs, {self.token: BlobRights.BOTH})),
+                Mount("/log", routes=log_routes(self.run.log, tokens, sequencer=self.sequencer, limits=self._limits)),
+                Mount("/blobs", Reserved(Router(blobs), self.run.path)),
             ],
             lifespan=lifespan,
         )
