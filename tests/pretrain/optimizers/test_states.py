@@ -74,6 +74,24 @@ def test_nothing_can_be_hidden_where_something_was_sent(kind):
     assert optimizer.compare_states(own, mine.own, hidden, (mine.payload, theirs.payload), parameters) < 0.5
 
 
+@pytest.mark.parametrize("kind", ["demo", "sparseloco", "diloco", "adamw"])
+def test_who_sends_the_right_signs_too_loudly_is_not_alike(kind):
+    dials = {"kept": 4, "values": "floats"} if kind == "demo" else {}
+    optimizer, parameters = make(kind, **dials), matrix()
+    shared, own = optimizer.begin(parameters), optimizer.begin_own(parameters)
+    lr, loud = (0.01, 0.02) if kind != "adamw" else (1.0, 1.0)
+    by = 2.0 if kind == "adamw" else 1.0
+
+    def louder(values, data):
+        gradients, loss = wavy(values, data)
+        return {name: g * by for name, g in gradients.items()}, loss
+
+    plain = optimizer.local_step(parameters, shared, own, [batch(1)], wavy, lr, 0.0)
+    twice = optimizer.local_step(parameters, shared, own, [batch(1)], louder, loud, 0.0)
+    assert optimizer.compare(plain.payload, twice.payload, parameters) < 0.7
+    assert optimizer.compare(plain.payload, plain.payload, parameters) == 1.0
+
+
 def test_likeness_goes_from_nothing_to_all():
     before, after = {"w": torch.zeros(2)}, {"w": torch.tensor([3.0, 4.0])}
     assert steps_alike(before, after, {"w": torch.tensor([3.0, 3.0])}) == pytest.approx(0.8)

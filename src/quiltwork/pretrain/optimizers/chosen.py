@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from quiltwork.pretrain.codec.sparse import Rows, Sparse, SparseCodec
@@ -58,13 +59,19 @@ def bounded(
 
 
 def agreement(codec: SparseCodec, layout: Sequence[Rows], mine: bytes, theirs: bytes) -> float:
-    """Of the numbers that either of two payloads sent, give the share that both sent, with the same sign."""
-    same, either = 0, 0
+    """Of the numbers that either of two payloads sent, give the share that both sent, with the same sign.
+
+    Times how long the shorter of each tensor's two is beside the longer, of the tensor where that is least: who sends the right
+    signs too loudly is not alike.
+    """
+    same, either, loudness = 0, 0, 1.0
     for rows, a, b in zip(layout, codec.decode(layout, mine), codec.decode(layout, theirs), strict=True):
         ours, others = (_signs(sparse).spread(rows.width) for sparse in (a, b))
         same += int((ours * others > 0).sum())
         either += int(((ours != 0) | (others != 0)).sum())
-    return same / either if either else 1.0
+        short, long = sorted(float(np.linalg.norm(sparse.values.astype(np.float64))) for sparse in (a, b))
+        loudness = min(loudness, short / long if long else 1.0)
+    return loudness * same / either if either else 1.0
 
 
 def _signs(sparse: Sparse) -> Chosen:
