@@ -36,6 +36,12 @@ VERIFIERS = 2
 ASKED_FIRST_BYTES = 1 << 16
 """Beyond so many a server is asked whether it has an update already, before it is put there (see `blobs.http`)."""
 
+TWICE_BYTES = 5 * CHUNK_BYTES // 2
+"""Of an update of many chunks so many come twice: those that are late at the end are asked for again (see `blobs.plan`)."""
+
+BY_MEMBERS = 0.6
+"""The share of an update of several chunks that comes from members, and not from the server: each gives what it can."""
+
 STATEMENTS = 2
 """That follow each other in a round: that one has trained, and that a witness holds it."""
 
@@ -262,17 +268,13 @@ def _exchange(
     senders = sum(sends)
     # An audit discloses the state before and after to those who verify; in the mean everybody has a share in that.
     disclosed = 2 * job.footprint.own_bytes * VERIFIERS * job.audit_rate * senders / len(sites) * (not alone)
-    received = [payload * (senders - sending) + disclosed for sending in sends]
+    fetched = payload + (min(TWICE_BYTES, (payload - CHUNK_BYTES) // 3) if job.relay and payload > CHUNK_BYTES else 0)
+    received = [fetched * (senders - sending) + disclosed for sending in sends]
     ups = [link.up for link in links]
-    direct = not (job.swarm or job.relay)
-    own = [
-        (payload * (len(sites) - 1 if direct else 1) + disclosed * (not job.relay)) * sending * (job.relay or not alone)
-        for sending in sends
-    ]
-    rest = max(sum(received) - sum(own) * (not job.relay), 0.0)
-    served = (
-        rest / 2 if job.relay and payload > CHUNK_BYTES else rest
-    )  # of several chunks the server gives every other one
+    copies = 1 if job.swarm or job.relay else len(sites) - 1
+    own = [(payload * copies + disclosed * (not job.relay)) * sending * (job.relay or not alone) for sending in sends]
+    rest = sum(received) if job.relay else max(sum(received) - sum(own), 0.0)
+    served = rest * (BY_MEMBERS if job.relay and payload > CHUNK_BYTES else 1)
     sent = [least + served * up / sum(ups) for least, up in zip(own, ups, strict=True)]
     own_s = [least / up for least, up in zip(own, ups, strict=True)]
     download_s = [coming / link.down for coming, link in zip(received, links, strict=True)]
