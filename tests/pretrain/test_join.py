@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from quiltwork.blobs.exchange import Fetched
+from quiltwork.blobs import MemoryBlobs
+from quiltwork.blobs.exchange import Exchange, Fetched
 from quiltwork.errors import UserError
 from quiltwork.keys import Identity
 from quiltwork.log import Log, decode
@@ -22,6 +25,7 @@ from quiltwork.pretrain.entries import Joined, Ticked
 from quiltwork.pretrain.facts import Health, Phase, RunState
 from quiltwork.pretrain.join import join, transports
 from quiltwork.pretrain.loop import Member
+from quiltwork.pretrain.serve import Coordinator, create
 from quiltwork.pretrain.state import apply
 from tests.log.postgres_server import PostgresServer, made
 from tests.log.solana.conftest import PACE, PAYER, RICH, ask
@@ -174,6 +178,36 @@ def test_without_the_extra_iroh_is_refused_with_what_to_install(monkeypatch: pyt
     with pytest.raises(UserError, match="none of tcp, iroh, both"):
         transports("pigeon", host="127.0.0.1", port=0)
     assert [each.scheme for each in transports("tcp", host="127.0.0.1", port=0)] == ["tcp"]
+
+
+def test_an_address_that_reaches_nobody_is_refused_and_one_that_is_forwarded_can_be_said() -> None:
+    with pytest.raises(UserError, match=r"--host 0\.0\.0\.0 is no address at which others reach"):
+        transports("tcp", host="0.0.0.0", port=0)
+
+    async def addresses() -> list[str]:
+        async with Exchange(
+            MemoryBlobs(), transports("both", host="192.0.2.7", port=0, listen="127.0.0.1")
+        ) as exchange:
+            return list(exchange.addresses)
+
+    tcp, iroh = asyncio.run(addresses())
+    assert re.fullmatch(r"tcp://192\.0\.2\.7:\d+", tcp)
+    assert re.fullmatch(r"iroh://[0-9a-f]{64}@192\.0\.2\.7:\d+", iroh)
+
+
+@pytest.mark.slow
+def test_members_of_a_server_may_meet_over_iroh(tmp_path: Path) -> None:
+    create(tmp_path / "run", tiny.config(total_steps=3, init_min_clients=2))
+    coordinator = Coordinator(tmp_path / "run", host="127.0.0.1", port=0)
+    serving = threading.Thread(target=lambda: asyncio.run(coordinator.serve()))
+    serving.start()
+    try:
+        assert together(coordinator.invitation, tmp_path, "ab", ("iroh", "tcp")) == ["finished"] * 2
+        check_that_all_have_one_model(coordinator.run.log, members=2, steps=3)
+    finally:
+        coordinator.stop()
+        serving.join()
+        coordinator.close()
 
 
 @pytest.mark.slow

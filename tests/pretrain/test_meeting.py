@@ -1,6 +1,7 @@
 """What is wrong with a log is said before anybody waits for a run in it."""
 
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from quiltwork.errors import UserError
 from quiltwork.keys import Identity
 from quiltwork.log import MemoryLog, SqliteLog, Writer, decode
 from quiltwork.pretrain import meeting
+from quiltwork.pretrain.doctor import examine
 from quiltwork.pretrain.entries import Created, Ready, Ticked
 from quiltwork.pretrain.facts import Health, Phase
 from quiltwork.pretrain.join import find
@@ -107,6 +109,24 @@ def test_what_cannot_be_joined_is_told_and_nothing_is_made(wrong: Path, place: s
 )
 def test_an_invitation_tells_where_the_log_is_and_no_secret(address: str, invitation: str) -> None:
     assert meeting.invitation(address) == invitation
+
+
+def test_the_doctor_tells_what_does_not_work_in_a_log_and_which_member_does_not_answer(tmp_path: Path) -> None:
+    place = tmp_path / "run.db"
+    (missing,) = examine(str(place))
+    assert missing.ok is False
+    assert "There is no log" in missing.said
+    meeting.create(tiny.config(), str(place), OWNER)
+    assert [(check.name, check.ok) for check in examine(str(place))] == [("log", True), ("phase", True)]
+    log = SqliteLog(place)
+    gone = joined(A, name="attic", addresses=("tcp://127.0.0.1:1", "iroh://nobody@127.0.0.1:1"))
+    Writer(log, Identity.generate()).append(gone, Ticked(time.time_ns()))
+    log.close()
+    found = [(check.name, check.ok, check.said) for check in examine(str(place))]
+    assert [(name, ok) for name, ok, _ in found[2:]] == [("clock", True), *[("member attic", None)] * 4]
+    assert "tcp://127.0.0.1:1" in found[3][2]
+    assert "must come from others" in found[4][2]
+    assert "iroh://" in found[5][2]
 
 
 def test_a_run_waits_for_its_clock_and_nothing_has_lasted_before_that() -> None:

@@ -139,6 +139,9 @@ def join(
     ] = None,
     host: Annotated[str, typer.Option(help="an address at which others reach this machine directly")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="likewise; 0 for any free one")] = 0,
+    listen: Annotated[
+        str, typer.Option(help="where to listen if --host is forwarded to this machine, and is not its own address")
+    ] = "",
     transport: Annotated[
         str, typer.Option(help="how others reach this machine: tcp, iroh (QUIC, encrypted; the extra p2p) or both")
     ] = "tcp",
@@ -169,6 +172,7 @@ def join(
             name=name,
             host=host,
             port=port,
+            listen=listen,
             transport=transport,
             precision=precision,
             threads=threads,

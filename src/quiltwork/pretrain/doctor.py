@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import quiltwork
 from quiltwork.blobs.http import HttpBlobs
+from quiltwork.blobs.iroh import IrohTransport
 from quiltwork.blobs.tcp import TcpTransport
-from quiltwork.blobs.transport import TransportError
+from quiltwork.blobs.transport import Transport, TransportError
 from quiltwork.blobs.wire import PROTOCOL
 from quiltwork.errors import UserError
-from quiltwork.log import decode
+from quiltwork.log import Log, decode
 from quiltwork.log.http import HttpLog
-from quiltwork.pretrain import entries
+from quiltwork.pretrain import entries, meeting
 from quiltwork.pretrain.entries import Created
 from quiltwork.pretrain.facts import HERE, RunState
 from quiltwork.pretrain.serve import parse_invitation
@@ -38,7 +40,10 @@ class Check(NamedTuple):
 
 
 def examine(invitation: str) -> Iterator[Check]:
-    """Try all that joining by this invitation needs; what cannot be tried after a failure is left out."""
+    """Try all that joining by this invitation, or in this log, needs; what cannot be tried after a failure is left out."""
+    if meeting.is_log(invitation):
+        yield from _meeting(invitation)
+        return
     try:
         url, token = parse_invitation(invitation)
     except UserError as error:
@@ -54,6 +59,21 @@ def examine(invitation: str) -> Iterator[Check]:
         yield Check("server", False, str(error))
     finally:
         log.close()
+
+
+def _meeting(address: str) -> Iterator[Check]:
+    """What a run without a server needs: a log that can be read and written, and members that answer."""
+    began = time.monotonic()
+    try:
+        with closing(meeting.enter(address)) as log:
+            head = log.head()
+            took = 1000 * (time.monotonic() - began)
+            yield Check(
+                "log", True, f"can be read and opened for writing, in {took:.0f} ms; it has {head.length} entries"
+            )
+            yield from _members(log, None)
+    except UserError as error:
+        yield Check("log", False, str(error))
 
 
 def _log(log: HttpLog) -> Iterator[Check]:
@@ -93,29 +113,39 @@ def _relay(address: str, token: str) -> Iterator[Check]:
         relay.close()
 
 
-def _members(log: HttpLog, server: str) -> Iterator[Check]:
+def _members(log: Log, server: str | None) -> Iterator[Check]:
+    """Dial all members. `server` is the host of the run's server, if it has one."""
     state = RunState()
     for entry in log.read():
         apply(state, entry)
     yield Check("phase", True, f"{state.phase}, round {state.last}, {len(state.here())} members are here")
+    if server is None and state.here():
+        behind = time.time() - state.now / 1e9
+        still = "; if nobody is there, it stands still" if behind > CLOCK_OFF_S else ""
+        yield Check(
+            "clock", None if still or behind < -CLOCK_OFF_S else True, f"the run's time is {behind:.1f} s ago{still}"
+        )
     for member in state.members.values():
         if member.health not in HERE:
             continue
         name = f"member {member.said.name or member.author[:4].hex()}"
         for address in member.said.addresses:
-            if not address.startswith("tcp://"):
-                continue
             said = asyncio.run(_dial(address))
             loopback = address.startswith("tcp://127.") and server not in ("127.0.0.1", "localhost")
             if said and loopback:
                 said += " It is this machine's own loopback address: that member was started without --host."
             yield Check(name, True if not said else None, said or f"{address} answers")
             if said:
-                yield Check(name, None, "what it publishes comes by way of the server, which is slower")
+                way = "comes by way of the server, which is slower"
+                yield Check(name, None, f"what it publishes {way if server is not None else 'must come from others'}")
 
 
 async def _dial(address: str) -> str:
-    transport = TcpTransport(PROTOCOL, host="127.0.0.1", port=0)
+    try:
+        iroh = address.startswith("iroh://")
+        transport: Transport = IrohTransport(PROTOCOL, host="0.0.0.0") if iroh else TcpTransport(PROTOCOL)  # noqa: S104
+    except TransportError as error:
+        return str(error)
     try:
         stream = await transport.dial(address)
         await stream.aclose()

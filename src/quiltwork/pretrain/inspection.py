@@ -35,7 +35,7 @@ def add_to(app: typer.Typer) -> None:
         app.command(epilog=f"Example: {example}")(verb)
 
 
-def doctor(invitation: Annotated[str, typer.Argument(metavar="URL#TOKEN")], json: AsJson = False) -> None:
+def doctor(invitation: Annotated[str, typer.Argument(metavar="URL#TOKEN|LOG")], json: AsJson = False) -> None:
     """Try all that joining a run needs, and say what does not work, and why."""
     from quiltwork.pretrain.doctor import examine
 

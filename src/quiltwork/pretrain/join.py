@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import quiltwork
 from quiltwork.blobs.exchange import Exchange
@@ -35,6 +35,8 @@ if TYPE_CHECKING:  # torch takes seconds to load
     from quiltwork.pretrain.trainer import Trainer
 
 Make = Callable[..., "Trainer"]
+
+EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104  (compared, not bound)
 
 REACHES = {"tcp": ("tcp",), "iroh": ("iroh",), "both": ("tcp", "iroh")}
 """How members may reach each other, and by which transports, the faster first."""
@@ -87,6 +89,7 @@ async def join(
     name: str = "",
     host: str = "127.0.0.1",
     port: int = 0,
+    listen: str = "",
     transport: str = "tcp",
     precision: str = "fp32",
     threads: int = 0,
@@ -99,8 +102,9 @@ async def join(
 
     `where` is the invitation of the run's server, or the address of a log that has none. `folder` is the member's home: whoever
     comes back with it is the same member. Others reach this one at `host` and `port` (0: any free one) by `transport`, one of
-    REACHES; where they cannot, they fetch from the run's server, if there is one. Relative paths of data begin at `data`.
-    `watch` sees the state, `tell` what goes wrong without ending the member.
+    REACHES; where they cannot, they fetch from the run's server, if there is one. It listens there, or at `listen`, if `host` is
+    an address that is forwarded to it. Relative paths of data begin at `data`. `watch` sees the state, `tell` what goes wrong
+    without ending the member.
 
     Raises UserError that says what is wrong: the invitation, the token, the server, its version, the log, the data.
     """
@@ -111,7 +115,7 @@ async def join(
         rules = Coordinator.model_validate_json(created.coordinator)
         identity = Identity.load_or_create(folder / "identity.key")
         stack.callback(_lock(folder).release)
-        reached = transports(transport, host=host, port=port)
+        reached = transports(transport, host=host, port=port, listen=listen)
 
         # What is wrong until here is told at once; torch takes seconds to load.
         from quiltwork.pretrain.home import Home
@@ -192,17 +196,22 @@ def _leave_when_asked(member: Member) -> None:
             loop.add_signal_handler(number, leave)
 
 
-def transports(reach: str, *, host: str, port: int) -> list[Transport]:
+def transports(reach: str, *, host: str, port: int, listen: str = "") -> list[Transport]:
     """Those of one of REACHES, listening at an address. Raises UserError for another, and where a package is missing."""
+    if host in EVERYWHERE:
+        raise UserError(
+            f"--host {host} is no address at which others reach this machine. To listen at all: --listen {host}"
+        )
+    place: dict[str, Any] = {"host": listen or host, "port": port, "advertise": host if listen else None}
     if reach not in REACHES:
         raise UserError(f"transport {reach!r} is none of {', '.join(REACHES)}")
     made: list[Transport] = []
     for scheme in REACHES[reach]:
         if scheme == "tcp":
-            made.append(TcpTransport(PROTOCOL, host=host, port=port))
+            made.append(TcpTransport(PROTOCOL, **place))
             continue
         try:
-            made.append(IrohTransport(PROTOCOL, host=host, port=port))
+            made.append(IrohTransport(PROTOCOL, **place))
         except TransportError as error:
             raise UserError(f"transport {reach!r}: {error} Without it there is tcp.") from error
     return made
