@@ -60,8 +60,12 @@ TABLE = [
     ("a verifier leaves and is replaced at once", ["answer", A], (B, C), None),
     ("who is not asked may leave", ["answer", F], (A, B), None),
     ("who has spoken may leave", ["answer", (A, OK), A, (B, OK)], (), Outcome.PASSED),
-    ("everybody is silent", ["answer", 13, 16, 19], (), Outcome.UNDECIDED),
+    ("everybody is silent and asked again", ["answer", 13, 16, 19], PANEL, None),
+    ("everybody is silent until the end", ["answer", 13, 16, 19, 22], (), Outcome.UNDECIDED),
     ("one spoke, all others are silent", ["answer", (A, BAD), 13, 16, 19, 22], (), Outcome.UNDECIDED),
+    ("the last is asked before the silent are", ["answer", 13, C, (D, BAD), E], (F,), None),
+    ("the last has left, the silent are asked again", ["answer", 13, C, (D, BAD), E, F], (A, B), None),
+    ("who was silent decides after all", ["answer", 13, 16, 19, (A, OK), (F, OK)], (), Outcome.PASSED),
 ]
 
 
@@ -98,6 +102,15 @@ def test_a_panel_of_too_few_decides_nothing() -> None:
     for panel in ((), (A,)):
         assert opened(panel=panel).outcome is Outcome.UNDECIDED
     assert play(opened(panel=(A, B)), "answer", (A, OK), (B, BAD)).outcome is Outcome.UNDECIDED
+
+
+def test_of_two_verifiers_a_slow_one_is_waited_for_until_the_end_and_blamed_only_then() -> None:
+    case = play(opened(panel=(A, B)), "answer", (A, OK), 13)
+    assert (case.waiting_for, case.silent, case.due) == ((B,), (), 15)
+    assert play(case, 16, (B, OK)).outcome is Outcome.PASSED
+    assert play(case, 16, (B, OK)).silent == ()
+    late = play(case, 16, 19, 22)
+    assert (late.outcome, late.silent) == (Outcome.UNDECIDED, (B,))
 
 
 def test_a_case_ends_after_its_rounds_even_if_there_is_somebody_left_to_ask() -> None:

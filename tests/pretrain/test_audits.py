@@ -10,7 +10,7 @@ import pytest
 from quiltwork.audit import Outcome, Sanction, sanction
 from quiltwork.audit.draw import MOST_ASKED
 from quiltwork.pretrain import audits
-from quiltwork.pretrain.entries import Judged, Left, Responded
+from quiltwork.pretrain.entries import Challenged, Judged, Left, Responded
 from quiltwork.pretrain.facts import Commit, Health
 from tests.pretrain.hearings import ALL, audited, case_of, disclosure, judge, respond, ruling, unanswering
 from tests.pretrain.telling import SECOND, A, B, C, D, E, Told, key, told
@@ -81,10 +81,30 @@ def test_who_is_too_slow_to_verify_in_time_is_asked_last() -> None:
     assert all(panel[-1] == E for panel in panels)
 
 
-def test_a_panel_that_is_too_small_decides_nothing() -> None:
-    run = audited(A, B)
-    assert run.state.cases == {}
-    assert run.state.outcomes == {Outcome.UNDECIDED: 2}
+@pytest.mark.parametrize(("authors", "cases"), [((A,), 0), ((A, B), 0), ((A, B, C), 3)])
+def test_where_nobody_could_decide_it_no_audit_is_drawn(authors: tuple[bytes, ...], cases: int) -> None:
+    run = audited(*authors)
+    assert (len(run.state.cases), run.state.outcomes) == (cases, {})
+
+
+def test_who_demands_an_audit_that_nobody_could_decide_is_told_so_and_may_demand_another() -> None:
+    run = told(A, B, C)
+    run.play()
+    why = "1 others have the model of round 0, and 2 would have to agree"
+    assert run.say(A, Challenged(1, B)) == why
+    assert run.state.challengers == {}
+
+
+@pytest.mark.parametrize("rounds_late", [0, 2, 5, 8])
+def test_of_two_verifiers_a_slow_one_still_decides(rounds_late: int) -> None:
+    run = audited(A, B, C, verification_percent=100)
+    run.fits(A, Responded(1, disclosure(A), 10_000))
+    run.fits(B, Judged(1, A, True, 1.0))
+    run.play(rounds_late)
+    assert run.state.cases[1, A].waiting_for == (C,)
+    run.fits(C, Judged(1, A, True, 1.0))
+    assert run.state.outcomes[Outcome.PASSED] == 1
+    assert run.member(C).standing.silent == 0
 
 
 def test_in_a_crowd_everybody_has_the_same_chance_to_verify() -> None:
@@ -248,8 +268,9 @@ def test_a_verifier_that_has_gone_is_replaced_when_the_round_is_over() -> None:
 
 
 def test_a_verifier_that_is_silent_too_long_is_replaced_and_blamed() -> None:
-    run = audited()
+    run = audited(*(key(place) for place in range(7)), global_batch_size_start=14, global_batch_size_end=14)
     respond(run, A)
     silent = case_of(run, A).waiting_for
     run.play(run.state.config.audit.verdict_rounds + 1)
-    assert all(run.member(verifier).standing.silent >= 1 for verifier in silent)
+    assert not set(silent) & set(judge(run, A, honest=True))
+    assert {run.member(verifier).standing.silent for verifier in silent} == {1}

@@ -6,7 +6,8 @@
 
 A case is decided as soon as `needed` verdicts agree. At first exactly so many of the panel are asked; another is asked whenever
 those who may still speak are too few to decide. So with two needed, two that agree close the case, and two that differ make a
-third the majority of three. Who is silent too long is replaced by the next of the panel and has lost its say.
+third the majority of three. Who is silent too long is replaced by the next of the panel and has lost its say; but where nobody
+else is left, the silent are asked again: in a small society a slow verifier is better than none.
 
 An author who does not answer may be dishonest, or its machine may have crashed with the state in it. So the first time this is
 only noted (unanswered), and its next contribution is audited for certain; only if that is not answered either, it has refused.
@@ -54,7 +55,7 @@ class Case:
     """How many of the panel have been asked, from its beginning."""
     verdicts: tuple[Verdict, ...] = ()
     silent: tuple[bytes, ...] = ()
-    """Verifiers that let their time pass."""
+    """Verifiers that let their time pass, and were not asked again since."""
     excused: tuple[bytes, ...] = ()
     """Verifiers that are not here any more, which is no fault."""
     outcome: Outcome | None = None
@@ -141,11 +142,15 @@ def excuse(case: Case, verifier: bytes, *, round: int, config: AuditConfig) -> C
 
 
 def _ask(case: Case, round: int, config: AuditConfig) -> Case:
-    """Ask as many more as could decide the case. If there are no more, or it lasts too long, lay it down."""
+    """Ask as many more as could decide the case, or else the silent again. If that is in vain, or too late, lay it down."""
     ends = case.opened + config.case_rounds
     wanted = case.needed - max(case.votes(True), case.votes(False)) - len(case.waiting_for)
     if wanted <= 0:
         return case
-    if round >= ends or wanted > len(case.panel) - case.asked:
+    others = len(case.panel) - case.asked
+    if round >= ends or wanted > others + len(case.silent):
         return replace(case, outcome=Outcome.UNDECIDED)
-    return replace(case, asked=case.asked + wanted, due=min(round + config.verdict_rounds, ends))
+    silent = case.silent if wanted <= others else ()
+    return replace(
+        case, asked=case.asked + min(wanted, others), silent=silent, due=min(round + config.verdict_rounds, ends)
+    )

@@ -54,7 +54,8 @@ class Owed:
 def after_round(state: RunState, closed: Closed, held: Sequence[Commit]) -> None:
     """Let a round pass for the open cases, and draw new ones from the commitments that the witnesses hold.
 
-    Those of members who have refused are among them, though they were not accepted: passing an audit is their way back.
+    Those of members who have refused are among them, though they were not accepted: passing an audit is their way back. Where
+    fewer others have the model than would have to agree, no case is opened: nobody could decide it.
     """
     rules = state.config.audit_rules
     for key, case in list(state.cases.items()):
@@ -116,11 +117,14 @@ def _quick_first(
 
 def _open(
     state: RunState, closed: Closed, commit: Commit, able: tuple[tuple[bytes, ...], ...], never: tuple[bytes, ...] = ()
-) -> None:
+) -> str:
+    """Open a case, if there are as many as would have to agree. Returns why not, or nothing."""
     rules = state.config.audit_rules
     standing = state.members[commit.author].standing
     ranks = _quick_first(state, closed, commit, able)
     panel = draw_panel(closed.seed, commit.body.payload, ranks, never=(commit.author, *never))
+    if len(panel) < rules.quorum:
+        return f"{len(panel)} others have the model of round {closed.base}, and {rules.quorum} would have to agree"
     case = open_case(
         commit.author,
         panel,
@@ -130,6 +134,7 @@ def _open(
         last_chance=standing.debt > 0,
     )
     _put(state, (closed.number, commit.author), case)
+    return ""
 
 
 def challenge(state: RunState, author: bytes, body: Challenged) -> str:
@@ -147,8 +152,10 @@ def challenge(state: RunState, author: bytes, body: Challenged) -> str:
     if key in state.cases or any((ruling.round, ruling.case.author) == key for ruling in state.rulings):
         return "that commitment is audited already"
     state.challengers[key] = author
-    _open(state, closed, commit, _able(state, closed), never=(author,))
-    return ""
+    why = _open(state, closed, commit, _able(state, closed), never=(author,))
+    if why:
+        del state.challengers[key]
+    return why
 
 
 def respond(state: RunState, author: bytes, body: Responded) -> str:
@@ -254,8 +261,9 @@ def asked_of(state: RunState, author: bytes) -> Iterator[Commit]:
 
 def owed_by(state: RunState, author: bytes) -> Iterator[Owed]:
     """Verdicts that a member is to give."""
-    for key, case in state.cases.items():
-        if key in state.disclosures and author in case.panel[: case.asked] and author in case.waiting_for:
+    for key in state.disclosures:
+        case = state.cases[key]
+        if author in case.panel and author in case.waiting_for:
             closed = state.closed.get(key[0])
             commit = _commit(closed, key[1])
             if closed is not None and commit is not None:
