@@ -8,7 +8,7 @@ import pytest
 
 from quiltwork.pretrain.entries import Committed
 from quiltwork.pretrain.facts import Health, Phase
-from quiltwork.pretrain.rounds import GIVEN_UP_AFTER, LATE_ROUNDS
+from quiltwork.pretrain.rounds import GIVEN_UP_AFTER, LATE_ROUNDS, MOST_HALVINGS
 from tests.pretrain.telling import SECOND, A, B, C, D, E, Told, hash_of, joined, model, told
 
 # --- lateness -------------------------------------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ def withheld(run: Told, seconds: float) -> None:
 
 
 def test_who_keeps_its_work_to_itself_for_some_rounds_is_not_waited_for() -> None:
-    run = told(A, B, C, D)
+    run = told(A, B, C, D, **PLENTY)
     for lost in range(1, GIVEN_UP_AFTER + 1):
         withheld(run, 0)
         assert run.member(A).lost == lost
@@ -176,6 +176,69 @@ def test_who_gives_its_work_again_is_waited_for_again() -> None:
         withheld(run, 0)
     run.play()
     assert run.member(A).lost == 0
+
+
+def reached(run: Told, *whether: bool) -> None:
+    """Rounds in which the payload of A is there in time, or not."""
+    for is_there in whether:
+        if is_there:
+            run.play()
+        else:
+            withheld(run, 0)
+
+
+NO, YES = False, True
+
+PLENTY = {"global_batch_size_start": 280, "global_batch_size_end": 280}
+"""There is something for everybody, however little of it."""
+
+
+@pytest.mark.parametrize(
+    ("whether", "halvings"),
+    [
+        ((), 0),
+        ((YES,), 0),
+        ((NO,), 1),
+        ((NO, NO), 2),
+        ((NO, NO, NO, NO, NO, NO), MOST_HALVINGS),
+        ((NO, YES), 0),
+        ((NO, NO, YES), 1),
+        ((NO, YES, NO, YES, NO), 1),
+        ((NO, NO, YES, YES, YES), 0),
+    ],
+)
+def test_the_share_of_who_is_there_too_late_is_halved_each_time_and_doubled_when_it_is_in_time(
+    whether: tuple[bool, ...], halvings: int
+) -> None:
+    run = told(A, B, C, D, **PLENTY)
+    reached(run, *whether)
+    assert run.member(A).halvings == halvings
+    assert run.member(B).halvings == 0
+
+
+def test_who_is_there_too_late_is_given_less_than_others_who_train_as_fast() -> None:
+    run = told(A, B, C, D, **PLENTY)
+    reached(run, NO)
+    assert len({run.member(author).speed.estimate for author in (A, B, C, D)}) == 1
+    assert [len(run.round.assigned[author]) for author in (A, B, C, D)] == [20, 40, 40, 40]
+
+
+def test_who_is_given_nothing_because_it_was_late_is_tried_again() -> None:
+    run = told(A, B, C, D)
+    tried = []
+    for _ in range(24):
+        tried.append(A in run.round.assigned)
+        reached(run, not tried[-1])
+    assert not all(tried)
+    assert True in tried[tried.index(False) :]
+
+
+def test_who_was_late_by_itself_is_not_thought_slower_than_it_is() -> None:
+    """Its speed is what a verifier is chosen by, and that is a matter of training alone."""
+    run = told(A, B, C, D)
+    before = run.member(A).speed.estimate
+    reached(run, NO)
+    assert run.member(A).speed.estimate >= before
 
 
 def test_a_round_in_which_nothing_was_accepted_is_nobody_s_fault() -> None:

@@ -72,6 +72,8 @@ class Member:
     forfeited_units: int = 0
     lost: int = 0
     """Rounds in a row in which its commitment came to nothing, and those of others did not."""
+    halvings: int = 0
+    """How often its share of the units is halved for that."""
     late: int = 0
     late_round: int = 0
     """The last round for which it came too late."""
@@ -156,6 +158,11 @@ class Closed:
     def updates(self) -> tuple[Commit, ...]:
         """The accepted commitments."""
         return tuple(self.commits[number] for number in self.accepted)
+
+    @cached_property
+    def payloads(self) -> frozenset[bytes]:
+        """What one needs to apply it."""
+        return frozenset(update.body.payload for update in self.updates)
 
     @property
     def loss(self) -> float:
@@ -253,7 +260,7 @@ class RunState:
 
     entries: int = 0
     news: int = 0
-    """Counts what changed more than the clock."""
+    """Counts what may have given somebody something to do."""
     issue_count: int = 0
     issues: list[tuple[int, str]] = field(default_factory=list)
 

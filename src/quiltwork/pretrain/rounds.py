@@ -13,7 +13,7 @@ from quiltwork.pretrain.deadlines import deadline
 from quiltwork.pretrain.entries import Attested, Committed
 from quiltwork.pretrain.facts import Closed, Commit, Given, Health, Member, Phase, Round, RunState
 from quiltwork.pretrain.schedules import batch_size
-from quiltwork.pretrain.selection import select, witness_quorum
+from quiltwork.pretrain.selection import draw_witnesses, witness_quorum
 
 HASH_BYTES = 32
 NANO = 1_000_000_000
@@ -30,6 +30,9 @@ GIVEN_UP_AFTER = 2
 ASKED_AGAIN_EVERY = 8
 """Witnesses wait no longer for the payload of who kept it from them so many rounds in a row, but for every so-manyth: a member
 that gives its work to nobody, or whose link is down, must not cost every round the time in which one hopes for it."""
+
+MOST_HALVINGS = 4
+"""Of the share of who is accepted late, or never: a sixteenth remains, so that one sees when its link is better."""
 
 MOST_DOUBLINGS = 4
 """A run whose rounds fail is given 16 times the time that was planned; more would hide that it cannot work."""
@@ -73,7 +76,7 @@ def _give_out(state: RunState, number: int) -> Given:
     )
     count = max(1, sequences // config.unit_sequences)
     given = assign(
-        {member.author: member.speed.estimate for member in healthy},
+        {member.author: _counted(member) for member in healthy},
         count,
         lost=tuple(state.returned),
         next_unit=state.next_unit,
@@ -86,7 +89,18 @@ def _give_out(state: RunState, number: int) -> Given:
     for member in healthy:
         if not given.units[member.author]:
             member.speed = member.speed.rested()
+            member.halvings = max(member.halvings - 1, 0)
     return Given(number, state.now, {author: units for author, units in given.units.items() if units})
+
+
+def _counted(member: Member) -> int:
+    """The speed by which a member is given work: halved each time that its work came to nothing, doubled when it did not.
+
+    Units are little use to who trains fast, and sends slowly. With fewer it is done earlier, and what it sends is there in time;
+    where it is not, less has to be done again.
+    """
+    estimate = member.speed.estimate
+    return max(estimate >> member.halvings, 1) if estimate else 0
 
 
 def _still_given(state: RunState) -> Given | None:
@@ -119,7 +133,7 @@ def take_back(state: RunState) -> None:
 @lru_cache(maxsize=64)
 def _draw_witnesses(seed: bytes, members: int, witness_nodes: int) -> tuple[int, ...]:
     """Remembered for simulators, where every member of a run draws the same."""
-    return select(seed, members, witness_nodes=witness_nodes).witnesses
+    return draw_witnesses(seed, members, witness_nodes)
 
 
 def commit(state: RunState, author: bytes, body: Committed) -> str:
@@ -323,7 +337,9 @@ def _account(state: RunState, closed: Closed) -> None:
     for number, commit in enumerate(closed.commits):
         if accepted:
             member = state.members[commit.author]
-            member.lost = 0 if number in accepted else member.lost + 1
+            is_lost = number not in accepted
+            member.lost = member.lost + 1 if is_lost else 0
+            member.halvings = min(max(member.halvings + (1 if is_lost else -1), 0), MOST_HALVINGS)
     for update in closed.updates:
         units = len(update.body.units)
         member = state.members[update.author]

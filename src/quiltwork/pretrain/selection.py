@@ -149,8 +149,13 @@ def select(
     by_place = np.argsort(shuffled_indices(members, salted(seed, "committee")))
     roles[by_place[:breakers]] = Role.TIE_BREAKER
     roles[by_place[breakers : breakers + checkers]] = Role.VERIFIER
+    return Selection(tuple(roles), draw_witnesses(seed, members, witness_nodes))
+
+
+def draw_witnesses(seed: int | bytes, members: int, witness_nodes: int) -> tuple[int, ...]:
+    """Draw the witnesses of a round alone: those of `select`, for whom the committee need not be shuffled."""
     by_place = np.argsort(shuffled_indices(members, salted(seed, "witness")))
-    return Selection(tuple(roles), tuple(by_place[: witness_nodes or MAX_WITNESSES].tolist()))
+    return tuple(by_place[: witness_nodes or MAX_WITNESSES].tolist())
 
 
 def salted(seed: int | bytes, salt: str) -> bytes:
