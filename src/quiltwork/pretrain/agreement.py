@@ -94,6 +94,7 @@ def _recount(state: RunState, tally: Tally) -> None:
 def settle(state: RunState, round: int, model: bytes) -> None:
     """Agree on the hash of a round's model; who said otherwise has to load it."""
     state.agreed[round] = model
+    state.news += 1
     tally = state.tallies.pop(round, None)
     for author, said in () if tally is None else tally.votes.items():
         if said != model:
@@ -138,5 +139,6 @@ def drop(state: RunState, author: bytes) -> None:
 def _diverge(state: RunState, author: bytes) -> None:
     member = state.members[author]
     if member.health is Health.HEALTHY:
+        state.news += 1
         member.health, member.began = Health.JOINING, state.now
         member.diverged += 1

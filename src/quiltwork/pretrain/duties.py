@@ -69,6 +69,8 @@ class Holdings:
     """Rounds whose models are still there, with their hashes."""
     states: set[bytes] = field(default_factory=set)
     blobs: set[bytes] = field(default_factory=set)
+    coming: set[bytes] = field(default_factory=set)
+    """Blobs that are on their way: to want them again, at every look, is most of what a look would cost."""
     malformed: dict[bytes, str] = field(default_factory=dict)
     trained: dict[int, tuple[Train, Trained]] = field(default_factory=dict)
     kept: dict[int, Kept] = field(default_factory=dict)
@@ -81,7 +83,7 @@ class Holdings:
 
 
 def wanted(state: RunState, me: bytes, mine: Holdings) -> Iterator[Effect]:
-    """All that the member should be doing now."""
+    """All that the member should be doing now, but for the fetching of blobs that are coming already (see `needed`)."""
     if state.created is None:
         return
     member = state.members.get(me)
@@ -103,6 +105,21 @@ def wanted(state: RunState, me: bytes, mine: Holdings) -> Iterator[Effect]:
         yield from _be_audited(state, member, mine)
         yield from _audit(state, member, mine)
     yield from _forget(state, member, mine)
+
+
+def needed(state: RunState, me: bytes, mine: Holdings) -> set[bytes]:
+    """Those of the blobs that are coming which are of use to the member still; there may be others among them."""
+    member = state.members.get(me)
+    if member is None or member.health not in HERE:
+        return set()
+    blobs = set[bytes]()
+    if member.health is Health.HEALTHY and state.round is not None:
+        blobs |= state.round.payloads
+    for closed in _replayed(state, mine):
+        blobs |= closed.payloads
+    if state.cases and not mine.coming <= blobs:
+        blobs.update(owed.disclosure for owed in audits.owed_by(state, me))
+    return blobs
 
 
 def _join(member: Member | None, mine: Holdings) -> Say:
@@ -130,26 +147,52 @@ def _follow(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]
     if at >= state.last:
         return
     closed = state.closed.get(at + 1)
-    lost = closed is not None and any(_failed(mine, update) for update in closed.updates)
-    newest = state.checkpoints[-1][1] if state.checkpoints else None
-    far = newest is not None and newest.round > at + RELOAD_BEYOND and newest.manifest not in mine.useless
-    if closed is None or lost or far:
+    if closed is None or _is_lost(mine, closed) or _is_far_behind(state, mine, at):
         newer = _loads(state, beyond=at)
         if newer:
             yield _fewest_failures(newer, mine)
-        if not lost:
-            return
-    for number in range(at + 1, state.last + 1):
-        ahead = state.closed.get(number)
-        if ahead is None:
-            return
-        missing = [update for update in ahead.updates if update.body.payload not in mine.blobs]
-        if not missing and number == at + 1:
+    for ahead in _replayed(state, mine):
+        missing = ahead.payloads - mine.blobs
+        if not missing and ahead.number == at + 1:
             yield Apply(ahead)
-        for update in missing:
-            if update.body.payload in mine.malformed:
-                continue  # whoever accepted it has been deceived; only a checkpoint helps
-            yield _get(state, member.author, update, holders=_witnessed(state, ahead, update))
+        # What is malformed has deceived whoever accepted it: only a checkpoint helps
+        missing = missing - mine.coming - mine.malformed.keys()
+        if missing:
+            holders = _appliers(state, ahead)
+            for update in ahead.updates:
+                if update.body.payload in missing:
+                    yield _get(member.author, update, holders)
+
+
+def _replayed(state: RunState, mine: Holdings) -> Iterator[Closed]:
+    """The closed rounds that a node applies one by one: none, if it has to load a checkpoint."""
+    if mine.loaded is None or _astray(state, mine.loaded):
+        return
+    at = mine.loaded.round
+    if at >= state.last or (first := state.closed.get(at + 1)) is None:
+        return
+    if _is_far_behind(state, mine, at) and not _is_lost(mine, first):
+        return
+    for number in range(at + 1, state.last + 1):
+        closed = state.closed.get(number)
+        if closed is None:
+            return
+        yield closed
+
+
+def _is_far_behind(state: RunState, mine: Holdings, at: int) -> bool:
+    newest = state.checkpoints[-1][1] if state.checkpoints else None
+    return newest is not None and newest.round > at + RELOAD_BEYOND and newest.manifest not in mine.useless
+
+
+def _is_lost(mine: Holdings, closed: Closed) -> bool:
+    """Whether a round cannot be applied for want of an update."""
+    if not (mine.malformed or mine.failures):
+        return False
+    return any(
+        payload in mine.malformed or mine.failures.get(("fetch", payload), 0) >= FETCH_TRIES
+        for payload in closed.payloads - mine.blobs
+    )
 
 
 def _astray(state: RunState, loaded: Loaded) -> bool:
@@ -171,11 +214,6 @@ def _loads(state: RunState, *, beyond: int = -1) -> list[Load]:
 
 def _fewest_failures(loads: list[Load], mine: Holdings) -> Load:
     return min(loads, key=lambda load: mine.useless.get(load.manifest, 0))
-
-
-def _failed(mine: Holdings, update: Commit) -> bool:
-    payload = update.body.payload
-    return payload in mine.malformed or mine.failures.get(("fetch", payload), 0) >= FETCH_TRIES
 
 
 def _vote(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
@@ -235,23 +273,24 @@ def _fetch(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
     round = state.round
     if round is None:
         return
+    missing = round.payloads - mine.blobs - mine.coming - mine.malformed.keys()
+    if not missing:
+        return
     for number, commit in enumerate(round.commits):
-        payload = commit.body.payload
-        if payload in mine.blobs or payload in mine.malformed or commit.author == member.author:
-            continue
-        others = [author for author, held in round.attested.items() if number in held]
-        yield _get(state, member.author, commit, tuple(others))
+        if commit.body.payload in missing and commit.author != member.author:
+            others = [author for author, held in round.attested.items() if number in held]
+            yield _get(member.author, commit, tuple(others))
 
 
-def _get(state: RunState, me: bytes, commit: Commit, holders: tuple[bytes, ...]) -> Fetch:
+def _get(me: bytes, commit: Commit, holders: tuple[bytes, ...]) -> Fetch:
     named = dict.fromkeys((commit.author, *holders))
     return Fetch(
         commit.body.payload, commit.body.size, tuple(author for author in named if author != me), purpose="payload"
     )
 
 
-def _witnessed(state: RunState, closed: Closed, update: Commit) -> tuple[bytes, ...]:
-    """Who should have an accepted payload: all who applied the round."""
+def _appliers(state: RunState, closed: Closed) -> tuple[bytes, ...]:
+    """Who should have a round's accepted payloads: all who applied it."""
     return tuple(member.author for member in state.healthy() if member.since <= closed.number)
 
 
@@ -259,18 +298,36 @@ def _witness(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect
     round = state.round
     if round is None or state.phase is not Phase.ROUND_WITNESS or member.author not in round.awaited:
         return
-    payloads = [commit.body.payload for commit in round.commits]
-    decided = all(
-        commit.body.payload in mine.blobs
-        or commit.body.payload in mine.malformed
-        or not is_waited_for(state.members[commit.author])
-        for commit in round.commits
-    )
-    overdue = state.now >= _overdue(round)
-    if not (decided or overdue):
+    if _waits(state, round, mine) and state.now < _overdue(round):
         return
-    held = Bitmap.of(len(payloads), (number for number, payload in enumerate(payloads) if payload in mine.blobs))
+    held = Bitmap.of(
+        len(round.commits),
+        (number for number, commit in enumerate(round.commits) if commit.body.payload in mine.blobs),
+    )
     yield Say(("attest", round.number), Attested(round.number, held.to_bytes(), mine.onion.reveal(member.revealed + 1)))
+
+
+def _waits(state: RunState, round: Round, mine: Holdings) -> bool:
+    """Whether a witness hopes for more payloads."""
+    missing = round.payloads - mine.blobs - mine.malformed.keys()
+    return bool(missing) and any(
+        commit.body.payload in missing and is_waited_for(state.members[commit.author]) for commit in round.commits
+    )
+
+
+def is_for_later(state: RunState, me: bytes, mine: Holdings, blob: bytes) -> bool:
+    """Whether a well-formed payload that has come changes nothing yet: the member need not look at its duties for it.
+
+    Of a round that is trained nothing is done with payloads before the witnesses' turn, in their turn nothing before all that
+    is waited for is there, and a closed round is applied with all of its payloads or not at all. Audits need single ones.
+    """
+    round = state.round
+    if state.cases:
+        return False
+    if round is not None and blob in round.payloads:
+        return state.phase is Phase.ROUND_TRAIN or me not in round.awaited or _waits(state, round, mine)
+    following = None if mine.loaded is None else state.closed.get(mine.loaded.round + 1)
+    return following is not None and not following.payloads <= mine.blobs
 
 
 def _overdue(round: Round) -> int:
@@ -324,9 +381,9 @@ def _audit(state: RunState, member: Member, mine: Holdings) -> Iterator[Effect]:
             yield Say(("judge", *key), body)
         elif mine.failures.get(("fetch", owed.disclosure), 0) >= FETCH_TRIES and state.last >= owed.due:
             yield Say(("judge", *key), Undisclosed(closed.number, commit.author))
-        elif owed.disclosure not in mine.blobs:
+        elif owed.disclosure not in mine.blobs and owed.disclosure not in mine.coming:
             yield Fetch(owed.disclosure, owed.size, (commit.author,), purpose="disclosure")
-        elif closed.base in mine.models and commit.body.payload in mine.blobs:
+        elif owed.disclosure in mine.blobs and closed.base in mine.models and commit.body.payload in mine.blobs:
             yield Audit(commit.author, closed.step, closed.base, commit.body, commit.before, owed.disclosure)
 
 

@@ -54,7 +54,12 @@ class Fetch:
     @property
     def key(self) -> Hashable:
         """See the module."""
-        return ("fetch", self.blob)
+        return Fetch.key_of(self.blob)
+
+    @staticmethod
+    def key_of(blob: bytes) -> Hashable:
+        """The key of what fetches a blob."""
+        return ("fetch", blob)
 
 
 @dataclass(frozen=True, slots=True)

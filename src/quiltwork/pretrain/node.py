@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from quiltwork.log import Entry
-from quiltwork.pretrain.duties import Holdings, next_by_clock, wanted
+from quiltwork.pretrain.duties import Holdings, is_for_later, needed, next_by_clock, wanted
 from quiltwork.pretrain.effects import (
     Applied,
     Apply,
@@ -74,10 +74,9 @@ class Node:
         if state.news == self._looked_at and state.now < self._look_again:
             return []
         self._looked_at, self._look_again = state.news, next_by_clock(state)
-        now = list(wanted(self.state, self.author, self.mine))
-        self._give_up(now)
+        self._give_up()
         begin = []
-        for effect in now:
+        for effect in list(wanted(state, self.author, self.mine)):
             key = effect.key
             if key in self._in_flight:
                 continue
@@ -86,22 +85,30 @@ class Node:
                 self._look_again = min(self._look_again, pause)
                 continue
             self._in_flight[key] = effect
+            if isinstance(effect, Fetch):
+                self.mine.coming.add(effect.blob)
             begin.append(effect)
         return begin
 
     def is_wanted(self, effect: Effect) -> bool:
         """Whether an effect that was begun is wanted still. What is not may be broken off, and needs no report."""
-        return self._in_flight.get(effect.key) == effect
+        begun = self._in_flight.get(effect.key)
+        return begun is effect or begun == effect
 
-    def _give_up(self, now: list[Effect]) -> None:
+    def _give_up(self) -> None:
         """Blobs that nobody needs any more must not stand in the way of those that are needed."""
-        keys = {effect.key for effect in now}
-        for key in [key for key, effect in self._in_flight.items() if isinstance(effect, Fetch) and key not in keys]:
-            del self._in_flight[key]
+        if self.mine.coming:
+            for blob in self.mine.coming - needed(self.state, self.author, self.mine):
+                self._end(self._in_flight[Fetch.key_of(blob)])
+
+    def _end(self, effect: Effect) -> None:
+        self._in_flight.pop(effect.key, None)
+        if isinstance(effect, Fetch):
+            self.mine.coming.discard(effect.blob)
 
     def failed(self, effect: Effect, why: str) -> None:
         """An effect could not be carried out; it is tried again after a pause, if it is still wanted."""
-        self._in_flight.pop(effect.key, None)
+        self._end(effect)
         self._looked_at = -1
         self.mine.failures[effect.key] = self.mine.failures.get(effect.key, 0) + 1
         if isinstance(effect, Load):
@@ -112,12 +119,15 @@ class Node:
 
     def done(self, effect: Effect, result: Result = None) -> None:
         """An effect was carried out."""
-        self._in_flight.pop(effect.key, None)
+        self._end(effect)
         for marks in (self._pauses, self._not_before, self.mine.failures):
             marks.pop(effect.key, None)
         if isinstance(effect, Say) and result is None:  # no reason to look at the duties: the log will tell
             self._not_before[effect.key] = self.state.now + REPEAT_NS
             self._look_again = min(self._look_again, self.state.now + REPEAT_NS)
+            return
+        if isinstance(effect, Fetch):
+            self._fetched(effect, result)
             return
         self._looked_at = -1
         match effect, result:
@@ -126,10 +136,6 @@ class Node:
                 self.mine.models = {result.round: result.model}
                 self.mine.kept.clear()  # of what came after it, another model may have been kept
                 self.mine.useless.clear()
-            case Fetch(), str() if result:
-                self.mine.malformed[effect.blob] = result
-            case Fetch(), _:
-                self.mine.blobs.add(effect.blob)
             case Train(), Trained():
                 self.mine.trained[effect.round] = (effect, result)
                 self.mine.states.add(result.own)
@@ -147,6 +153,15 @@ class Node:
                 self._forget(effect)
             case _:
                 raise TypeError(f"{effect} cannot be done with {result}")
+
+    def _fetched(self, fetch: Fetch, result: Result) -> None:
+        if isinstance(result, str) and result:
+            self.mine.malformed[fetch.blob] = result
+            self._looked_at = -1
+            return
+        self.mine.blobs.add(fetch.blob)
+        if not is_for_later(self.state, self.author, self.mine, fetch.blob):
+            self._looked_at = -1
 
     def _hold(self, loaded: Loaded) -> None:
         self.mine.loaded = loaded

@@ -49,6 +49,9 @@ LONGEST_NAME = 64
 LONGEST_KIND = 32, 64
 """Characters of dtype and device. What a member says of itself is kept by all, as long as the run lasts."""
 
+_NO_NEWS = (Hashed, Attested)
+"""What gives nobody anything to do, unless it is the last that was missing: then what it brings about is news."""
+
 _FOR_MEMBERS = (Ready, Left, Committed, Attested, Hashed, Checkpointed, Challenged, Responded, Judged, Undisclosed)
 
 
@@ -69,7 +72,7 @@ def apply_body(state: RunState, author: bytes, body: object, seq: int) -> RunSta
     if issue:
         _note(state, seq, issue)
     if type(body) is not Ticked:
-        state.news += 1
+        state.news += type(body) not in _NO_NEWS
         phases.advance(state)
     elif state.now >= state.due:
         phases.advance(state)

@@ -22,8 +22,9 @@ from quiltwork.pretrain.effects import (
     Train,
 )
 from quiltwork.pretrain.entries import Joined
+from quiltwork.pretrain.facts import RunState
 from quiltwork.pretrain.node import Node
-from quiltwork.pretrain.simulator.hub import Hub
+from quiltwork.pretrain.simulator.hub import Hub, Listener
 from quiltwork.pretrain.simulator.toy import ToyTrainer, hash_of
 from quiltwork.pretrain.simulator.world import HUB, SECOND, Transfer, World
 
@@ -73,7 +74,6 @@ class Machine:
         holdings.blobs = set(self.disk)
         self.trainer = ToyTrainer(self.size)
         self.node = Node(self.author, holdings)
-        self._heard = 0
         self.hub.listeners[self.place] = self._listener()
         self.hub.send(self.place)
 
@@ -92,15 +92,12 @@ class Machine:
         self.alive = False
         self.lives += 1
 
-    def _listener(self) -> Callable[[int], None]:
+    def _listener(self) -> Listener:
         life = self.lives
 
-        def hear(upto: int) -> None:
+        def hear(state: RunState) -> None:
             if self.lives == life:
-                while self._heard < upto:
-                    author, body = self.hub.log[self._heard]
-                    self.node.told(author, body, self._heard)
-                    self._heard += 1
+                self.node.state = state
                 self._renew_onion()
                 self.go_on()
 

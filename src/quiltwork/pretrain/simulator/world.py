@@ -38,7 +38,7 @@ class Partition:
     apart: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Transfer:
     """A blob on its way. An uplink carries one after the other; what is not wanted any more when its turn comes is left out.
 
@@ -64,6 +64,7 @@ class World:
     _order: count[int] = field(default_factory=count)
     _queues: dict[int, deque[Transfer]] = field(default_factory=dict)
     _sending: set[int] = field(default_factory=set)
+    _is_interrupted: bool = False
 
     def at(self, time: int, event: Callable[[], None]) -> None:
         """Let something happen at a time, after what was to happen then already."""
@@ -81,11 +82,26 @@ class World:
         event()
         return True
 
+    def run(self, until: int) -> bool:
+        """Let things happen until a time, or until one of them interrupts. False if nothing more will happen."""
+        events, self._is_interrupted = self._events, False
+        while events and events[0][0] <= until and not self._is_interrupted:
+            self.now, _, event = heapq.heappop(events)
+            event()
+        if not self._is_interrupted:
+            self.now = max(self.now, until)
+        return bool(events)
+
+    def interrupt(self) -> None:
+        """Let `run` return: something has happened at which somebody wants to look at once."""
+        self._is_interrupted = True
+
     def reachable(self, one: int, other: int, time: int) -> bool:
         """Whether two places reach each other at a time."""
-        return not any(
-            part.start <= time < part.end and (one in part.apart) != (other in part.apart) for part in self.partitions
-        )
+        for part in self.partitions:
+            if part.start <= time < part.end and (one in part.apart) != (other in part.apart):
+                return False
+        return True
 
     def healed_by(self, one: int, other: int, time: int) -> int:
         """The earliest time from `time` on at which two places reach each other."""
@@ -96,7 +112,7 @@ class World:
     def hop(self, place: int) -> int:
         """The delay of one small message between a machine and the hub: what is lost is sent again after a pause."""
         link = self.links[place]
-        delay = link.delay + self.chance.randint(0, link.jitter)
+        delay = link.delay + int(self.chance.random() * link.jitter)
         while self.chance.random() < link.loss:
             delay += 2 * link.delay + SECOND // 5
         return delay
@@ -122,4 +138,6 @@ class World:
             self._send_next(source)
 
         self.after(duration, sent)
-        self.after(duration + up.delay + down.delay + self.chance.randint(0, up.jitter + down.jitter), transfer.arrived)
+        self.after(
+            duration + up.delay + down.delay + int(self.chance.random() * (up.jitter + down.jitter)), transfer.arrived
+        )
