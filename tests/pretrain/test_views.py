@@ -202,7 +202,9 @@ def test_the_phases_that_wait_say_for_whom() -> None:
     watch.told(owner, Created("r", config.model_dump_json(), "{}", bytes(32)), 0)
     watch.told(owner, Ticked(10**9), 1)
     watch.told(b"a" * 32, Joined(beacon=bytes(32), name="amber"), 2)
-    assert snapshot(watch.state, watch.story).words == "waits for members: 1 of 3 are here"
+    assert snapshot(watch.state, watch.story).words == (
+        "waits for members: 1 of 3 are here; it begins when 2 more have joined (init_min_clients)"
+    )
     assert [event.words for event in watch.story.events] == ["the run began", "amber joined"]
     assert watch.state.phase is Phase.WAITING_FOR_MEMBERS
 

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 
 from quiltwork.audit import Case, Outcome
-from quiltwork.pretrain.facts import Phase, RunState
+from quiltwork.pretrain.facts import Health, Member, Phase, RunState
 from quiltwork.text.strangers import one_line
 
 NAME_LETTERS = 24
@@ -89,12 +89,11 @@ def phase_words(state: RunState) -> str:
         case Phase.UNINITIALIZED:
             return "has not begun"
         case Phase.WAITING_FOR_MEMBERS:
-            here = len(state.here())
-            first = state.epoch == 0 or not state.healthy()
-            wanted = state.config.init_min_clients if first else state.config.min_clients
-            return f"waits for members: {here} of {wanted} are here"
+            return _waiting(state)
         case Phase.WARMUP:
-            return f"members load the model: {len(state.healthy())} of {len(state.here())} have it"
+            loading = [_said_name(member) for member in state.here() if member.health is Health.JOINING]
+            had = f"{len(state.healthy())} of {len(state.here())}"
+            return f"members load the model: {had} have it" + (f", not {listed(loading)}" if loading else "")
         case Phase.ROUND_TRAIN if round is not None:
             return f"trains round {round.number:,}"
         case Phase.ROUND_WITNESS if round is not None:
@@ -107,6 +106,23 @@ def phase_words(state: RunState) -> str:
             return "finished"
         case _:
             return "between two rounds"
+
+
+def _waiting(state: RunState) -> str:
+    """Say how many have to come before a run begins or goes on, and which rule says so."""
+    here = len(state.here())
+    first = state.epoch == 0 or not state.healthy()
+    name = "init_min_clients" if first else "min_clients"
+    wanted = state.config.init_min_clients if first else state.config.min_clients
+    told = f"waits for members: {here} of {wanted} are here"
+    if here >= wanted:
+        return f"{told}; others have a moment to come as well (waiting_for_members_extra_time)"
+    more = "another has" if wanted - here == 1 else f"{wanted - here} more have"
+    return f"{told}; it {'goes on' if state.epoch else 'begins'} when {more} joined ({name})"
+
+
+def _said_name(member: Member) -> str:
+    return one_line(member.said.name, NAME_LETTERS) or short(member.author)
 
 
 def why(text: str) -> str:
