@@ -10,6 +10,11 @@ from quiltwork.errors import UserError
 from quiltwork.pretrain.home import Home
 
 
+@pytest.fixture(autouse=True)
+def _short_chains(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quiltwork.pretrain.home.REVEALS", 64)
+
+
 def test_the_chain_of_secrets_is_the_same_after_a_restart_and_another_when_asked_for(tmp_path: Path) -> None:
     first = Home(tmp_path / "me").onion()
     assert Home(tmp_path / "me").onion().anchor == first.anchor

@@ -20,6 +20,7 @@ from quiltwork.errors import UserError
 from quiltwork.keys import Identity
 from quiltwork.log import Log, decode
 from quiltwork.log.open import open_log
+from quiltwork.log.solana import Payer
 from quiltwork.pretrain import meeting
 from quiltwork.pretrain.entries import Joined, Ticked
 from quiltwork.pretrain.facts import Health, Phase, RunState
@@ -133,13 +134,18 @@ def test_a_database_that_is_started_again_in_the_middle_of_a_run_ends_nobody(
         check_that_all_have_one_model(log, members=2, steps=12)
 
 
+def keypair(place: Path, payer: Payer) -> Path:
+    """Write who pays into a file, as Solana's tools do."""
+    place.touch(mode=0o600)
+    place.write_text(json.dumps(list(bytes(payer.keypair))))
+    return place
+
+
 @pytest.mark.slow
 def test_two_members_meet_on_solana_and_end_with_one_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("quiltwork.log.solana.log.Pace", lambda: PACE)  # a slot is a request there
     monkeypatch.setattr(meeting, "CHAIN_TICK_S", 1.0)
-    key = tmp_path / "payer.json"
-    key.touch(mode=0o600)
-    key.write_text(json.dumps(list(bytes(PAYER.keypair))))
+    key = keypair(tmp_path / "payer.json", PAYER)
     with cluster() as chain:
         ask(chain, "requestAirdrop", PAYER.address, RICH)
         place = f"solana+{chain.url_of()}#tiny?payer={key}"
@@ -148,6 +154,31 @@ def test_two_members_meet_on_solana_and_end_with_one_model(tmp_path: Path, monke
         with closing(open_log(place)) as log:
             state = check_that_all_have_one_model(log, members=2, steps=2)
         assert state.entries < len(chain.chain.rows) < 4 * state.entries, "one transaction each, and those that lost"
+
+
+@pytest.mark.slow
+def test_who_cannot_pay_on_solana_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quiltwork.log.solana.log.Pace", lambda: PACE)
+    monkeypatch.setattr("quiltwork.pretrain.join.TELL_EVERY_S", 0.1)
+    tiny.data(tmp_path)
+    poor = keypair(tmp_path / "poor.json", Payer.from_seed(b"q" * 32))
+
+    async def life(place: str) -> str:
+        told: asyncio.Queue[str] = asyncio.Queue()
+        joining = asyncio.create_task(join(place, tmp_path / "a", data=tmp_path, threads=1, tell=told.put_nowait))
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await told.get()
+        finally:
+            joining.cancel()
+            await asyncio.gather(joining, return_exceptions=True)
+
+    with cluster() as chain:
+        ask(chain, "requestAirdrop", PAYER.address, RICH)
+        place = f"solana+{chain.url_of()}#tiny"
+        rich = keypair(tmp_path / "rich.json", PAYER)
+        meeting.create(tiny.config(), f"{place}?payer={rich}", Identity.generate())
+        assert "cannot pay for a transaction: give it some SOL" in asyncio.run(life(f"{place}?payer={poor}"))
 
 
 # --- how members reach each other ---------------------------------------------------------------------------------------

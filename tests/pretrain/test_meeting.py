@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from quiltwork.errors import UserError
 from quiltwork.keys import Identity
@@ -62,7 +63,9 @@ def wrong(tmp_path: Path) -> Path:
     with sqlite3.connect(tmp_path / "shop.db") as shop:
         shop.execute("CREATE TABLE prices (price INTEGER)")
     shop.close()
-    for name, body in (("other.db", Ticked(1)), ("served.db", tiny.config().created(seed=bytes(32), version="7"))):
+    served = tiny.config().created(seed=bytes(32), version="7")
+    newer = replace(served, coordinator='{"clock": "members", "moon": "full"}')
+    for name, body in (("other.db", Ticked(1)), ("served.db", served), ("newer.db", newer)):
         log = SqliteLog(tmp_path / name)
         Writer(log, OWNER).append(body)
         log.close()
@@ -78,6 +81,7 @@ def wrong(tmp_path: Path) -> Path:
         ("{}/empty.db", "is an empty log, not a run of pretrain"),
         ("{}/other.db", "keeps pretrain.ticked/1, not a run of pretrain"),
         ("{}/served.db", "goes by its owner's clock.*pretrain serve"),
+        ("{}/newer.db", "made by version 7, and this one cannot read its rules: field moon: Extra inputs"),
         ("ftp://host/log", "Logs are not kept at ftp"),
         ("postgres://me:secret@127.0.0.1:1/db", "which by its name at the end"),
         ("postgres://me:secret@127.0.0.1:1/db#run", "Check that the server runs"),

@@ -22,7 +22,6 @@ from quiltwork.keys import Identity
 from quiltwork.log import Log
 from quiltwork.log.http import HttpLog
 from quiltwork.pretrain import meeting
-from quiltwork.pretrain.config import Coordinator
 from quiltwork.pretrain.facts import RunState
 from quiltwork.pretrain.invitation import parse_invitation
 from quiltwork.pretrain.recipe import recipe_of
@@ -112,7 +111,7 @@ async def join(
         way = await asyncio.to_thread(find, where) if isinstance(where, str) else where
         stack.callback(way.log.close)
         created = await asyncio.to_thread(meeting.created_in, way.log, way.place)
-        rules = Coordinator.model_validate_json(created.coordinator)
+        rules = meeting.rules_of(created)
         identity = Identity.load_or_create(folder / "identity.key")
         stack.callback(_lock(folder).release)
         reached = transports(transport, host=host, port=port, listen=listen)

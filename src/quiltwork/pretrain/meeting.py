@@ -10,6 +10,8 @@ import secrets
 import time
 from contextlib import closing
 
+from pydantic import ValidationError
+
 import quiltwork
 from quiltwork.errors import UserError
 from quiltwork.keys import Identity
@@ -81,6 +83,18 @@ def created_in(log: Log, place: str) -> Created:
     return body
 
 
+def rules_of(created: Created) -> Coordinator:
+    """The rules that a run began with. Raises UserError: its owner has another version, or means harm."""
+    try:
+        return Coordinator.model_validate_json(created.coordinator)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(
+            f"The run {created.run_id!r} was made by version {created.version or 'unknown'}, and this one cannot read its rules: "
+            f"field {'.'.join(map(str, first['loc'])) or '(all)'}: {first['msg']}. Use the version that the run was made with."
+        ) from error
+
+
 def enter(address: str) -> Log:
     """Open the log of a run to take part in it. Raises UserError for a log without one, or whose time its owner tells."""
     if _is_chain(address):
@@ -88,7 +102,7 @@ def enter(address: str) -> Log:
     # What is only joined must not be made: a name that is spelled wrong would be a new log.
     with closing(open_log(address)) as log:
         created = created_in(log, shareable(address))
-    if Coordinator.model_validate_json(created.coordinator).clock != "members":
+    if rules_of(created).clock != "members":
         raise UserError(
             f"The run {created.run_id!r} goes by its owner's clock, so it needs its owner's server: join it with the invitation "
             "that `quiltwork pretrain serve` prints, http://host:port#token."
