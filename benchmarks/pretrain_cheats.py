@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import fcntl
+import functools
 import json
 import os
 import platform
@@ -38,9 +39,9 @@ from quiltwork.blobs import MemoryBlobs
 from quiltwork.pretrain.cheats import CHEATS, SUBTLE
 from quiltwork.pretrain.effects import Audit, Disclose, Train, Trained
 from quiltwork.pretrain.entries import Committed
-from quiltwork.pretrain.optimizers.base import Alike, Tensors, optimizer_of
+from quiltwork.pretrain.optimizers.base import Alike, optimizer_of
 from quiltwork.pretrain.recipe import Recipe
-from quiltwork.pretrain.trainer import Model, Trainer, Worked
+from quiltwork.pretrain.trainer import Model, Trainer
 
 AnyTrainer = TypeVar("AnyTrainer", bound=Trainer)
 
@@ -103,20 +104,25 @@ class Set:
 
 
 class Verifier(Trainer):
-    """Remembers what it computed last, so that the likeness of states can be noted beside the finding."""
+    """Remembers what it found last, so that the likeness of states can be noted beside the finding."""
 
-    before: Tensors
-    last: Worked
+    last: Alike
 
-    def step(self, base: int, step: int, own: Tensors, units: Sequence[int]) -> Worked:
+    def compare(self, *given: Any) -> Alike:
         """See Trainer."""
-        self.before, self.last = own, super().step(base, step, own, units)
+        self.last = super().compare(*given)
         return self.last
 
-    def states_alike(self, theirs: Tensors, claimed: bytes) -> float:
-        """How alike the audited state and the last computed one are."""
-        payload, own, _ = self.last
-        return self.optimizer.compare_states(self.before, own, theirs, (payload, claimed), self._first.parameters)
+
+class Remembered:
+    """The batches of a run, each drawn once: everybody who trains or audits a unit wants the same."""
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
+        self.batch = functools.lru_cache(maxsize=256)(data.batch)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.data, name)
 
 
 def recipe(optimizer: str, seed: int, micro_batch: int = 0) -> Recipe:
@@ -152,6 +158,7 @@ class Audited:
     def __init__(self, optimizer: str, seed: int, folder: Path) -> None:
         self.optimizer, self.seed, self.folder = optimizer, seed, folder
         self.models: dict[int, Model] = {}
+        self.data: Remembered | None = None
         self.authors = {kind: self._trainer(kind) for kind in PRECISIONS}
         self.verifiers = {
             (micro, kind): _as(Verifier, self._trainer(kind, micro)) for micro in (0, 2) for kind in PRECISIONS
@@ -172,7 +179,8 @@ class Audited:
             precision=precision,
             threads=1,
         )
-        made.models = self.models
+        self.data = self.data or Remembered(made.data)
+        made.models, made.data = self.models, self.data  # type: ignore[assignment]
         return made
 
     def run(self) -> None:
@@ -218,13 +226,12 @@ class Audited:
         disclosed = author.disclose(Disclose(train.round, train.own, trained.own))
         committed = Committed(train.round, train.units, trained.payload, trained.size, b"", trained.own, trained.loss)
         audit = Audit(b"", train.step, train.base, committed, train.own, disclosed.disclosure)
-        finding = verifier.audit(audit, author.kind)
-        likeness = verifier.states_alike(author.own(trained.own, 0), author.blobs.get(trained.payload.hex()))
+        verifier.audit(audit, author.kind)
         key = (condition, kind, verifier.kind.dtype)
         cell = self.cells.setdefault(key, Cell(*key))
         cell.units.append(len(train.units))
-        cell.scores.append(round(finding.score, 5))
-        cell.states.append(round(likeness, 5))
+        cell.scores.append(round(verifier.last.updates, 5))
+        cell.states.append(round(verifier.last.states, 5))
 
 
 def measure(optimizer: str, seed: int) -> Set:

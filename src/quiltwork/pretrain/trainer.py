@@ -236,13 +236,24 @@ class Trainer:
             return Finding(False, 0.0, "the state after is not the one that was committed to")
         if not audit.before:
             before = self.optimizer.begin_own(self._model(audit.base).parameters)
-        payload, own, _ = self.step(audit.base, audit.step, before, committed.units)
-        claimed = self.blobs.get(committed.payload.hex())
-        score = self.optimizer.compare(payload, claimed, self._first.parameters)
-        likeness = self.optimizer.compare_states(before, own, after, (payload, claimed), self._first.parameters)
+        worked = self.step(audit.base, audit.step, before, committed.units)
+        found = self.compare(before, worked, after, self.blobs.get(committed.payload.hex()))
         least = self.least(theirs)
-        why = f"updates {score:.4f} alike (at least {least.updates}), states {likeness:.4f} (at least {least.states})"
-        return Finding(score >= least.updates and likeness >= least.states, score, why)
+        why = (
+            f"updates {found.updates:.4f} alike (at least {least.updates}), "
+            f"states {found.states:.4f} (at least {least.states})"
+        )
+        honest = found.updates >= least.updates and found.states >= least.states
+        return Finding(honest, found.updates, why)
+
+    def compare(self, before: Tensors, worked: Worked, after: Tensors, claimed: bytes) -> Alike:
+        """How alike my step from the state `before` and theirs are: the update that they sent, and the state after it."""
+        payload, own, _ = worked
+        values = self._first.parameters
+        return Alike(
+            self.optimizer.compare(payload, claimed, values),
+            self.optimizer.compare_states(before, own, after, (payload, claimed), values),
+        )
 
     def least(self, theirs: Kind) -> Alike:
         """How alike my computation and an honest one of another kind are at least: as the run's file says, or the optimizer."""

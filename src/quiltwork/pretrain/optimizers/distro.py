@@ -17,8 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
+
 from quiltwork.pretrain.codec.base import Kind
-from quiltwork.pretrain.optimizers.base import Alike, Batch, Gradient, Step, Tensors, group, joined, steps_alike, zeros
+from quiltwork.pretrain.optimizers.base import Batch, Gradient, Step, Tensors, alike, group, joined, zeros
 from quiltwork.pretrain.optimizers.chosen import Chosen
 from quiltwork.pretrain.optimizers.demo import DeMo
 from quiltwork.pretrain.optimizers.gradients import mean_gradient
@@ -29,7 +31,6 @@ class DisTrO(DeMo):
     """A member's own state is its momentum and what it sent last, in the parameters' own space."""
 
     name = "distro"
-    least = Alike(updates=0.95, states=0.5)
     kind = Kind.DISTRO
 
     def begin_own(self, parameters: Tensors) -> Tensors:
@@ -60,5 +61,19 @@ class DisTrO(DeMo):
     def compare_states(
         self, before: Tensors, mine: Tensors, theirs: Tensors, updates: tuple[bytes, bytes], parameters: Tensors
     ) -> float:
-        """Compare by the length of the step."""
-        return steps_alike(before, mine, theirs)
+        """Compare the momenta by the length of what the gradient brought.
+
+        What was sent must be what their own momentum holds where their update says that they sent.
+        """
+        said = self.coefficients.decode(updates[1], parameters)
+        apart = brought = 0.0
+        for name, p in parameters.items():
+            momentum, sent = f"momentum/{name}", f"sent/{name}"
+            places = said[name].places
+            held = self.coefficients.chunks(p).forward(theirs[momentum]).gather(1, places)
+            expected = self.coefficients.restore(Chosen(places, held), p)
+            gradient = mine[momentum] - self.config.beta * (before[momentum] - before[sent])
+            apart += float(torch.sum((mine[momentum] - theirs[momentum]).double() ** 2))
+            apart += float(torch.sum((expected - theirs[sent]).double() ** 2))
+            brought += float(torch.sum(gradient.double() ** 2))
+        return alike(apart, brought)
