@@ -49,6 +49,16 @@ def test_a_quiet_one_prints_nothing() -> None:
     assert report["steps"] == 6
 
 
+def test_without_a_terminal_a_long_one_says_from_time_to_time_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulation, "LINE_EVERY_S", 0.0)
+    _, text = shown(1, SMALL)
+    told = [line for line in text.splitlines() if " of 4 machines at work  " in line]
+    assert len(told) >= 6
+    assert [line.split("  ")[0] for line in told][-1] == "step 6 of 6"
+    monkeypatch.setattr(simulation, "LINE_EVERY_S", 1e9)
+    assert " at work  " not in shown(1, SMALL)[1]
+
+
 def test_a_violation_is_shown_with_the_line_that_reproduces_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def watch_and_fail(seed: int, scenario: Scenario, *, watch: object) -> object:
         def look(referee: Referee) -> None:

@@ -23,6 +23,9 @@ from quiltwork.text.numbers import duration
 
 FRAMES_PER_S = 8.0
 
+LINE_EVERY_S = 10.0
+"""Where there is no terminal, so often a line says how far it is."""
+
 
 def show_simulation(
     seed: int, scenario: Scenario, *, quiet: bool = False, console: Console | None = None
@@ -35,13 +38,19 @@ def show_simulation(
     console = console or Console(quiet=quiet)
     began = time.monotonic()
     progress = _Progress(scenario, began)
+
+    def look(referee: Referee) -> None:
+        progress.look(referee)
+        if progress.line_is_due():
+            console.print(progress.line())
+
     violation = ""
     try:
         if console.is_terminal and not quiet:
             with Live(get_renderable=progress.line, console=console, refresh_per_second=FRAMES_PER_S, transient=True):
                 report = simulate(seed, scenario, watch=progress.look)
         else:
-            report = simulate(seed, scenario, watch=progress.look)
+            report = simulate(seed, scenario, watch=look)
     except Violation as error:
         violation = str(error)
         report = _until_now(seed, scenario, progress.state)
@@ -72,7 +81,7 @@ class _Progress:
     def __init__(self, scenario: Scenario, began: float) -> None:
         self.state: RunState | None = None
         self.story = Story()
-        self._scenario, self._began = scenario, began
+        self._scenario, self._began, self._told = scenario, began, began
         self._words = "machines start"
 
     def look(self, referee: Referee) -> None:
@@ -88,6 +97,14 @@ class _Progress:
         if healths[Health.EJECTED]:
             parts.append(f"{healths[Health.EJECTED]:,} ejected")
         self._words = "  ".join(parts)
+
+    def line_is_due(self) -> bool:
+        """Whether it is time to say once more how far it is."""
+        now = time.monotonic()
+        if now - self._told < LINE_EVERY_S:
+            return False
+        self._told = now
+        return True
 
     def line(self) -> Text:
         """Say how far it is."""
