@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 import socket
+import struct
 
 import pytest
 from iroh import SecretKey
@@ -335,6 +336,27 @@ def test_a_listener_that_hangs_up_or_is_silent_is_unreachable() -> None:
             with pytest.raises(Unreachable, match=said):
                 await TcpTransport(PROTOCOL, connect_s=0.3).dial(f"tcp://127.0.0.1:{port}")
             server.close()
+
+    run(test)
+
+
+def test_a_caller_that_is_killed_before_it_says_a_word_is_no_failure_of_the_listener() -> None:
+    async def test() -> None:
+        failures: list[dict[str, object]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+        async with place("tcp") as here:
+            listener = await here.transport().listen(echo)
+            _, address = split_scheme(listener.address)
+            caller = socket.create_connection(split_host(address))
+            caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            await asyncio.to_thread(caller.recv, 1)  # it has been let in
+            caller.close()  # which resets the connection
+            again = await here.transport().dial(listener.address)
+            await again.send(b"word")
+            assert await receive_exactly(again, 4) == b"word"
+            await again.aclose()
+            await listener.aclose()
+        assert not failures
 
     run(test)
 

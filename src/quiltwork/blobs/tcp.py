@@ -181,6 +181,8 @@ async def _expect(reader: asyncio.StreamReader, preamble: bytes, who: str) -> No
             said = error.partial
         else:
             raise StreamBroken(f"{who} hung up before it said what it speaks.") from None
+    except OSError as error:
+        raise StreamBroken(f"{who} was cut off before it said what it speaks: {error.strerror or error}.") from error
     if said != preamble:
         theirs, ours = said.split(b"\n")[0].decode("ascii", "replace"), preamble.decode("ascii").strip()
         raise WrongProtocol(f"{who} speaks {theirs!r}, not {ours!r}. Is it another program, or another version?")

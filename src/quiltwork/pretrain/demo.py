@@ -28,8 +28,8 @@ LIE = "random-gradient"
 KILLED_AT = 0.4
 """Share of the steps after which the victim is killed, if the liar is out by then: two accidents at once would be luck."""
 
-AWAY_ROUNDS = 10
-"""Rounds after which the victim comes back."""
+AWAY_ROUNDS = 5
+"""Rounds after which the victim is started again: by then the others have gone on without it."""
 
 GRACE_S = 20.0
 """How long workers may take to end by themselves, once the run is over."""
@@ -37,9 +37,10 @@ GRACE_S = 20.0
 
 @dataclass
 class Accidents:
-    """What was done to the workers, at which round."""
+    """What was done to the workers, at which round. `restarted` is when the killed one was started, `returned` when it was in."""
 
     killed: int = 0
+    restarted: int = 0
     returned: int = 0
     ejected: int = 0
 
@@ -128,8 +129,13 @@ class Demo:
             self._workers[VICTIM].kill()
             self._workers[VICTIM].wait()
             done.killed = state.last
-        if done.killed and not done.returned and state.last >= done.killed + AWAY_ROUNDS:
+        if done.killed and not done.restarted and state.last >= done.killed + AWAY_ROUNDS:
             self._start(VICTIM)
+            done.restarted = state.last
+        victim = next((member for member in state.members.values() if member.said.name == VICTIM), None)
+        if not done.restarted or done.returned or victim is None:
+            return
+        if victim.health is Health.HEALTHY and victim.since > done.restarted:
             done.returned = state.last
 
     def _end_workers(self) -> None:
