@@ -68,6 +68,16 @@ class Case:
         done = {*self.silent, *self.excused, *(verdict.verifier for verdict in self.verdicts)}
         return tuple(verifier for verifier in self.panel[: self.asked] if verifier not in done)
 
+    def waits_for(self, verifier: bytes) -> bool:
+        """Whether it is one of them."""
+        return (
+            self.outcome is None
+            and verifier in self.panel[: self.asked]
+            and verifier not in self.silent
+            and verifier not in self.excused
+            and all(verdict.verifier != verifier for verdict in self.verdicts)
+        )
+
     @property
     def waits_for_author(self) -> bool:
         """Whether the author is to answer now."""
@@ -114,7 +124,7 @@ def judge(case: Case, verdict: Verdict, *, round: int, config: AuditConfig) -> t
         return case, f"the case is closed: {case.outcome}"
     if not case.answered:
         return case, "the author has not answered yet"
-    if verdict.verifier not in case.waiting_for:
+    if not case.waits_for(verdict.verifier):
         return case, "the verifier is not one who is asked now"
     if round > case.due:
         return case, f"verdicts were due until round {case.due}"
@@ -136,7 +146,7 @@ def advance(case: Case, *, round: int, config: AuditConfig) -> Case:
 
 def excuse(case: Case, verifier: bytes, *, round: int, config: AuditConfig) -> Case:
     """Replace a verifier at once that has left, was dropped or ejected. For others nothing happens."""
-    if verifier not in case.waiting_for:
+    if not case.waits_for(verifier):
         return case
     return _ask(replace(case, excused=(*case.excused, verifier)), round, config)
 

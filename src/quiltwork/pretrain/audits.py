@@ -199,7 +199,7 @@ def undisclosed(state: RunState, author: bytes, body: Undisclosed) -> str:
         return "that commitment is not being audited"
     if not _is_healthy(state, author):
         return "the verifier is not healthy"
-    if author not in case.waiting_for:
+    if not case.waits_for(author):
         return "the verifier is not one who is asked now"
     deprived = state.undisclosed.setdefault(key, set())
     deprived.add(author)
@@ -263,7 +263,7 @@ def owed_by(state: RunState, author: bytes) -> Iterator[Owed]:
     """Verdicts that a member is to give."""
     for key in state.disclosures:
         case = state.cases[key]
-        if author in case.panel and author in case.waiting_for:
+        if case.waits_for(author):
             closed = state.closed.get(key[0])
             commit = _commit(closed, key[1])
             if closed is not None and commit is not None:

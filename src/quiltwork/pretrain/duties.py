@@ -132,7 +132,8 @@ def _join(member: Member | None, mine: Holdings) -> Say:
 def _must_join(member: Member, mine: Holdings) -> bool:
     """Whether one is out, or is not as the log has it: without the optimizer's state, or with another chain or address."""
     lost = member.own != b"" and member.own not in mine.states
-    return member.health not in HERE or lost or replace(member.said, own=b"") != mine.joining
+    said = replace(member.said, own=b"") if member.said.own else member.said
+    return member.health not in HERE or lost or said != mine.joining
 
 
 # --- the model ----------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from quiltwork.pretrain.deadlines import deadline
 from quiltwork.pretrain.entries import Attested, Committed
 from quiltwork.pretrain.facts import Closed, Commit, Given, Health, Member, Phase, Round, RunState
 from quiltwork.pretrain.schedules import batch_size
-from quiltwork.pretrain.selection import draw_witnesses, witness_quorum
+from quiltwork.pretrain.selection import MAX_WITNESSES, draw_witnesses, witness_quorum
 
 HASH_BYTES = 32
 NANO = 1_000_000_000
@@ -132,7 +132,9 @@ def take_back(state: RunState) -> None:
 
 @lru_cache(maxsize=64)
 def _draw_witnesses(seed: bytes, members: int, witness_nodes: int) -> tuple[int, ...]:
-    """Remembered for simulators, where every member of a run draws the same."""
+    """Remembered for simulators, where every member of a run draws the same. Where all are witnesses nothing is drawn."""
+    if members <= (witness_nodes or MAX_WITNESSES):
+        return tuple(range(members))
     return draw_witnesses(seed, members, witness_nodes)
 
 
