@@ -10,7 +10,7 @@ import torch
 from quiltwork.errors import UserError
 from quiltwork.pretrain.compare.comparison import Comparison, Link
 from quiltwork.pretrain.compare.contestants import NAMES, Contestant
-from quiltwork.pretrain.compare.folder import Folder, key_of
+from quiltwork.pretrain.compare.folder import Folder, key_of, settings_in
 from quiltwork.pretrain.compare.loop import carry_out
 from quiltwork.pretrain.compare.page import Findings
 from quiltwork.pretrain.compare.told import Silent
@@ -83,7 +83,9 @@ FOUR = "adamw,distro,diloco,sparseloco_muon"
 """Between them they have every kind of state: shared, a member's own, and updates that wait."""
 
 
-@pytest.mark.parametrize("points", [2, 9])
+@pytest.mark.parametrize(
+    "points", [9, pytest.param(2, marks=pytest.mark.slow), pytest.param(14, marks=pytest.mark.slow)]
+)
 def test_whenever_it_is_interrupted_it_comes_out_the_same(
     place: Path, undisturbed: Findings, tmp_path: Path, points: int
 ) -> None:
@@ -195,6 +197,13 @@ def test_a_broken_standing_is_named_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"standings/demo-1 cannot be read. Delete it"):
         folder.load("demo-1")
     folder.close()
+
+
+def test_settings_that_cannot_be_read_are_named_with_what_to_do(tmp_path: Path) -> None:
+    assert settings_in(tmp_path) is None
+    (tmp_path / "settings.json").write_text('{"steps": 0}')
+    with pytest.raises(UserError, match=r"settings.json is not what this version writes. Delete it"):
+        settings_in(tmp_path)
 
 
 def test_two_do_not_train_in_one_folder(tmp_path: Path) -> None:

@@ -29,6 +29,19 @@ SETTINGS, STANDINGS = "settings.json", "standings"
 FORMAT = "quiltwork.compare/1"
 
 
+def settings_in(path: Path) -> Comparison | None:
+    """Give what was asked for last in a folder, if anything was. Raises UserError."""
+    place = path / SETTINGS
+    if not place.exists():
+        return None
+    try:
+        return Comparison.model_validate_json(place.read_text("utf-8"))
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{place} is not what this version writes. Delete it, or take another --out; curves that are there stay."
+        ) from error
+
+
 class Folder:
     """A comparison on disk; `close` lets another process have it. Raises UserError."""
 
@@ -43,18 +56,6 @@ class Folder:
     def close(self) -> None:
         """Let go of it."""
         self._lock.release()
-
-    def settings(self) -> Comparison | None:
-        """Give what was asked for last, if anything was. Raises UserError."""
-        place = self.path / SETTINGS
-        if not place.exists():
-            return None
-        try:
-            return Comparison.model_validate_json(place.read_text("utf-8"))
-        except (ValidationError, UnicodeDecodeError) as error:
-            raise UserError(
-                f"{place} is not what this version writes. Delete it, or take another --out; curves that are there stay."
-            ) from error
 
     def ask(self, comparison: Comparison) -> None:
         """Keep what is asked for."""

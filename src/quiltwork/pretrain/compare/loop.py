@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from quiltwork.pretrain.compare.comparison import Asked, Comparison, arranged
+from quiltwork.pretrain.compare.comparison import Comparison
 from quiltwork.pretrain.compare.contestants import Contestant
 from quiltwork.pretrain.compare.folder import Folder, key_of
 from quiltwork.pretrain.compare.page import Findings, as_data, render
@@ -18,13 +18,6 @@ from quiltwork.pretrain.compare.told import Watcher
 from quiltwork.pretrain.compare.training import Ground, Standing, begin, train
 
 PAGE, DATA = "compare.html", "compare.json"
-
-
-def settled(asked: Asked, folder: Folder) -> Comparison:
-    """Say what is compared in a folder: what is asked for, and for the rest what was asked for last. Raises UserError."""
-    comparison = arranged(asked, folder.settings())
-    folder.ask(comparison)
-    return comparison
 
 
 def carry_out(comparison: Comparison, folder: Folder, watcher: Watcher, *, root: Path | None = None) -> Findings:

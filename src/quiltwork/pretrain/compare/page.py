@@ -144,9 +144,10 @@ def verdicts(found: Findings) -> Iterator[str]:
 def _verdict(lines: list[tuple[float, Curve]], words: Callable[[float], str], goal: float, how: str, worst: str) -> str:
     ordered = sorted(lines, key=lambda line: line[0])
     (least, first), (most, last) = ordered[0], ordered[-1]
+    little, much = (words(amount).replace(" ", "\N{NO-BREAK SPACE}") for amount in (least, most))
     return (
-        f"{first.contestant.label} reaches loss {number(goal, LOSS_DIGITS)} {how}, {words(least)}; "
-        f"{last.contestant.label} takes {worst}, {words(most)}."
+        f"{first.contestant.label} reaches loss {number(goal, LOSS_DIGITS)} {how}, {little}; "
+        f"{last.contestant.label} takes {worst}, {much}."
     )
 
 

@@ -91,7 +91,7 @@ def watching(console: Console, steps: int, *, quiet: bool) -> Iterator[Watcher]:
         parts = (
             TextColumn("{task.description:<18}"),
             BarColumn(24),
-            TextColumn("{task.completed:>5.0f}  {task.fields[how]}"),
+            TextColumn("{task.completed:>5.0f} of {task.total:.0f}  {task.fields[how]}"),
         )
         with Progress(*parts, console=console) as progress:
             yield Bars(progress, steps)

@@ -47,9 +47,9 @@ def compare(
     """Train every optimizer on the same data; draw loss over bytes and over time. What is trained is not trained again."""
     from rich.console import Console
 
-    from quiltwork.pretrain.compare.comparison import Asked
-    from quiltwork.pretrain.compare.folder import Folder
-    from quiltwork.pretrain.compare.loop import PAGE, carry_out, settled
+    from quiltwork.pretrain.compare.comparison import Asked, arranged
+    from quiltwork.pretrain.compare.folder import Folder, settings_in
+    from quiltwork.pretrain.compare.loop import PAGE, carry_out
     from quiltwork.pretrain.compare.page import as_data
     from quiltwork.pretrain.compare.told import table, watching
 
@@ -65,13 +65,15 @@ def compare(
         delay_ms=delay_ms,
     )
     path = out or Path("runs") / f"compare-{datetime.now():%Y%m%d-%H%M%S}"
+    comparison = arranged(asked, settings_in(path))
     folder = Folder(path)
     try:
-        comparison = settled(asked, folder)
+        folder.ask(comparison)
         with watching(Console(stderr=True), comparison.steps, quiet=quiet) as watcher:
             found = carry_out(comparison, folder, watcher, root=data)
     except KeyboardInterrupt:
-        typer.echo(f"Interrupted. Go on with: quiltwork pretrain compare --out {path}", err=True)
+        where = f" --data {data}" if data else ""
+        typer.echo(f"Interrupted. Go on with: quiltwork pretrain compare --out {path}{where}", err=True)
         raise
     finally:
         folder.close()
