@@ -20,7 +20,7 @@ from quiltwork.pretrain.facts import RunState
 from quiltwork.pretrain.state import apply
 from tests.pretrain import tiny
 
-PATIENCE_S = 240
+PATIENCE_S = 600
 JOIN = (sys.executable, "-m", "quiltwork.cli.main", "pretrain", "join", "run.db", "--threads", "1", "--name")
 
 
