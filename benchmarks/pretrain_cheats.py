@@ -6,7 +6,7 @@
     python benchmarks/pretrain_cheats.py --json               the same as JSON
 
 Four honest members, two in fp32 and two in bf16, train a byte-level GPT (hidden 32, one layer, sequences of 32 bytes, units of
-four sequences) on the sources of CPython's standard library for 60 rounds. They are given one, two or four units in turn. Every
+four sequences) on the sources of CPython's standard library for 30 rounds. They are given one, two or four units in turn. Every
 commitment is audited once, by a verifier that differs from its author: in precision, in micro-batch, in both, or in threads.
 Every fourteenth round, each cheat of `quiltwork.pretrain.cheats` takes the place of one member of each precision, with its
 state, and is audited by both precisions. All of it is `Trainer.train`, `disclose` and `audit`, in one process.
@@ -50,7 +50,7 @@ RESULTS = HERE / "results" / "pretrain_cheats.json"
 PAGE = HERE.parent / "docs" / "pretrain-verification.md"
 MARKERS = ("<!-- pretrain_cheats -->", "<!-- /pretrain_cheats -->")
 
-ROUNDS, CHEAT_EVERY = 60, 14
+ROUNDS, CHEAT_EVERY = 30, 14
 UNITS = (1, 2, 4)
 MEMBERS = ("fp32", "fp32", "bf16", "bf16")
 PRECISIONS = ("fp32", "bf16")

@@ -121,11 +121,20 @@ def steps_alike(before: Tensors, mine: Tensors, theirs: Tensors) -> float:
     """1 for equal states after a step, 0 for those that are as far apart as the step itself is long, or further.
 
     States hold long memories, of which one step is a small part: beside all of it, what was made up in one would be small.
+    Groups (`joined`) are of different sizes, squares beside means; that which is least alike counts.
     """
-    return alike(
-        sum(float(torch.sum((tensor - theirs[name]).double() ** 2)) for name, tensor in mine.items()),
-        sum(float(torch.sum((tensor - before[name]).double() ** 2)) for name, tensor in mine.items()),
-    )
+    apart: dict[str, float] = {}
+    length: dict[str, float] = {}
+    for name, tensor in mine.items():
+        part = name.rpartition("/")[0]
+        apart[part] = apart.get(part, 0.0) + square(tensor - theirs[name])
+        length[part] = length.get(part, 0.0) + square(tensor - before[name])
+    return min((alike(apart[part], length[part]) for part in apart), default=1.0)
+
+
+def square(tensor: torch.Tensor) -> float:
+    """The square of its length."""
+    return float(torch.sum(tensor.double() ** 2))
 
 
 def alike(apart: float, length: float) -> float:

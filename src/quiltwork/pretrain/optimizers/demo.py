@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import torch
 
 from quiltwork.pretrain.codec.base import Kind
-from quiltwork.pretrain.optimizers.base import Alike, Batch, Gradient, Step, Tensors, Update, alike, zeros
+from quiltwork.pretrain.optimizers.base import Alike, Batch, Gradient, Step, Tensors, Update, alike, square, zeros
 from quiltwork.pretrain.optimizers.chosen import Chosen, bounded
 from quiltwork.pretrain.optimizers.coefficients import Coefficients
 from quiltwork.pretrain.optimizers.config import Compression
@@ -112,8 +112,8 @@ class DeMo:
             difference = torch.where(we, (others.abs() - largest).clamp(min=0.0), kept - others)
             difference = torch.where(they, others, difference)
             gradient = (ours - self.config.beta * was).masked_fill(we | they, 0.0)
-            apart += float(torch.sum(difference.double() ** 2))
-            brought += float(torch.sum(gradient.double() ** 2))
+            apart += square(difference)
+            brought += square(gradient)
         return alike(apart, brought)
 
 

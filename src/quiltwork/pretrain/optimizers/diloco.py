@@ -25,7 +25,7 @@ class DiLoCo:
     """Shared is the outer momentum; a member's own state is its inner moments."""
 
     name = "diloco"
-    least = Alike(updates=0.9, states=0.95)
+    least = Alike(updates=0.9, states=0.92)
 
     def __init__(self, config: DilocoConfig) -> None:
         self.config = config

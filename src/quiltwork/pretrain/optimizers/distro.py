@@ -17,10 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-
 from quiltwork.pretrain.codec.base import Kind
-from quiltwork.pretrain.optimizers.base import Batch, Gradient, Step, Tensors, alike, group, joined, zeros
+from quiltwork.pretrain.optimizers.base import Batch, Gradient, Step, Tensors, alike, group, joined, square, zeros
 from quiltwork.pretrain.optimizers.chosen import Chosen
 from quiltwork.pretrain.optimizers.demo import DeMo
 from quiltwork.pretrain.optimizers.gradients import mean_gradient
@@ -73,7 +71,7 @@ class DisTrO(DeMo):
             held = self.coefficients.chunks(p).forward(theirs[momentum]).gather(1, places)
             expected = self.coefficients.restore(Chosen(places, held), p)
             gradient = mine[momentum] - self.config.beta * (before[momentum] - before[sent])
-            apart += float(torch.sum((mine[momentum] - theirs[momentum]).double() ** 2))
-            apart += float(torch.sum((expected - theirs[sent]).double() ** 2))
-            brought += float(torch.sum(gradient.double() ** 2))
+            apart += square(mine[momentum] - theirs[momentum])
+            apart += square(expected - theirs[sent])
+            brought += square(gradient)
         return alike(apart, brought)
