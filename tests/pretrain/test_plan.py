@@ -281,13 +281,17 @@ def test_a_server_is_given_every_update_before_others_fetch_it() -> None:
     assert made.exchange.start_s == pytest.approx((0.04 + 0.02 - 0.0146) + (0.04 + 0.12 - 0.04088))
     assert made.exchange.seconds == pytest.approx(1.116384 + made.exchange.start_s)
     assert made.shares[0].download_bytes == pytest.approx(1.16384 * MB)
-    assert made.shares[0].upload_bytes == pytest.approx(MB + 0.6 * 1.16384 * MB), "the server gives the other 40 %"
+    assert made.shares[0].upload_bytes == pytest.approx(MB + 0.5 * 1.16384 * MB), "the server gives the other half"
     assert "put on the server, 1 s at the upload of site 0, and fetched, 0.116 s" in made.why
 
 
 def test_an_update_of_one_chunk_comes_from_its_author() -> None:
     made = plan(replace(JOB, relay=True, footprint=sends(60_000)), sites(3, flops=1_000, up=8, down=8))
     assert [share.upload_bytes for share in made.shares] == [pytest.approx(180_000)] * 3
+    near = plan(replace(JOB, relay=True, footprint=sends(60_000)), sites(3, flops=1_000, up=8, down=8, delay_s=0.1))
+    assert near.exchange.start_s == pytest.approx(0.2 + 0.4), (
+        "asked and sent at once: windows are wide from the round before"
+    )
 
 
 def test_a_member_alone_puts_its_updates_on_the_server() -> None:

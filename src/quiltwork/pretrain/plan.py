@@ -39,8 +39,8 @@ ASKED_FIRST_BYTES = 1 << 16
 TWICE_BYTES = 5 * CHUNK_BYTES // 2
 """Of an update of many chunks so many come twice: those that are late at the end are asked for again (see `blobs.plan`)."""
 
-BY_MEMBERS = 0.6
-"""The share of an update of several chunks that comes from members, and not from the server: each gives what it can."""
+BY_MEMBERS = 0.5
+"""The share of an update of several chunks that comes from members; the server gives the rest."""
 
 STATEMENTS = 2
 """That follow each other in a round: that one has trained, and that a witness holds it."""
@@ -326,7 +326,12 @@ def _start_of_put(payload: int, rate: float, round_trip_s: float) -> float:
 
 
 def _slow_start(size: float, rate: float, round_trip_s: float, connections: int) -> float:
-    """How much longer a transfer takes because windows begin small and double with every round trip (RFC 5681)."""
+    """How much longer a transfer takes because windows begin small and double with every round trip (RFC 5681).
+
+    What is one chunk needs none wider than the last round left on the same connection.
+    """
+    if size <= CHUNK_BYTES * connections:
+        return 0.0
     window, passed_s, sent = float(FIRST_WINDOW_BYTES * connections), 0.0, 0.0
     while window < rate * round_trip_s and sent + window < size:
         sent, window, passed_s = sent + window, 2 * window, passed_s + round_trip_s

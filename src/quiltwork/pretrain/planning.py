@@ -8,9 +8,9 @@ from quiltwork.pretrain.footprint import footprint
 from quiltwork.pretrain.plan import Job, Plan, Site, plan
 from quiltwork.pretrain.recipe import load
 
-SAY_S = 0.02
+SAY_S = 0.03
 """From saying something until all have read it, without the link: signing, the server's disk, a folded entry at each member
-(`benchmarks/pretrain_plan.py`, members and server on one machine)."""
+(`benchmarks/pretrain_plan.py`: what is left of a round on one machine, without its work, is twice this)."""
 
 
 def planned(
