@@ -2,6 +2,7 @@
 
     world.py      events in virtual time, links with bandwidth, delay, jitter, loss and partitions
     hub.py        the log's sequencer: orders what arrives, stamps the time, sends it on
+    beginnings.py what each beginning of the log folds to, once for all machines that have heard so much
     toy.py        a trainer whose model is a hash, so that two models are equal if and only if the same was applied
     machine.py    a node with hands that only pretend: it takes time, crashes, restarts with or without its disk
     liars.py      machines that cheat, each in one way
