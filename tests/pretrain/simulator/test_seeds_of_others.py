@@ -18,8 +18,14 @@ def test_two_machines_hold(start: int) -> None:
     hold(range(start, start + 5), Scenario(nodes=2))
 
 
-@pytest.mark.parametrize("start", range(0, 80, 5))
+@pytest.mark.parametrize("start", range(0, 10, 5))
 def test_three_machines_hold(start: int) -> None:
+    hold(range(start, start + 5), Scenario(nodes=3))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", range(10, 80, 5))
+def test_three_machines_hold_in_seventy_more(start: int) -> None:
     hold(range(start, start + 5), Scenario(nodes=3))
 
 
