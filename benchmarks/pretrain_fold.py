@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from blake3 import blake3
@@ -134,6 +136,7 @@ class Measured(NamedTuple):
     rounds: int
     entries: int
     heard: float
+    """Decoded, and said by whom."""
     folded: float
     whole: float
     with_signatures: float
@@ -189,6 +192,15 @@ def measure(members: int, rounds: int, verified: float, repeats: int) -> Measure
     )
 
 
+def surroundings() -> dict[str, str]:
+    """When and where it was measured, and beside how much else: processes that wait for a core make each slower."""
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, Python {platform.python_version()}",
+        "load": "/".join(f"{load:.1f}" for load in os.getloadavg()),
+    }
+
+
 def told(results: list[Measured]) -> Iterator[str]:
     yield f"{'MEMBERS':>8}{'ROUNDS':>8}{'ENTRIES':>9}{'DECODED/S':>12}{'FOLDED/S':>11}{'BOTH/S':>10}{'+SIGNATURES/S':>15}"
     for each in results:
@@ -209,8 +221,7 @@ def main() -> None:
     options = parser.parse_args()
     results = [measure(members, options.rounds, options.verified, options.repeats) for members in options.members]
     if options.json:
-        told_also = {"python": platform.python_version(), "goal": GOAL}
-        print(json.dumps({**told_also, "results": [each._asdict() for each in results]}, indent=2))
+        print(json.dumps({**surroundings(), "goal": GOAL, "rows": [each._asdict() for each in results]}, indent=1))
     else:
         print("\n".join(told(results)))
 
