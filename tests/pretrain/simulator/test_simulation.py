@@ -11,7 +11,7 @@ from quiltwork.pretrain.facts import Health, Phase
 from quiltwork.pretrain.simulator import Scenario, simulate
 from quiltwork.pretrain.simulator.machine import REVEALS
 from quiltwork.pretrain.simulator.simulation import OWNER_PATIENCE, Report, _Simulation
-from quiltwork.pretrain.simulator.world import SECOND
+from quiltwork.pretrain.simulator.world import SECOND, START, Partition
 from tests.pretrain.simulator.even import Even
 
 
@@ -82,6 +82,20 @@ def test_a_chain_of_secrets_that_is_used_up_is_replaced() -> None:
     even.run(lambda state: anchors.update(member.said.beacon for member in state.members.values()))
     assert even.state.step == REVEALS + 20
     assert len(anchors) == 6, "each of three has had two"
+
+
+def test_what_was_said_while_a_machine_was_cut_off_reaches_it_at_once_when_it_is_not() -> None:
+    even = Even(1, nodes=4, verification_percent=0, rounds=8)
+    cut, start = even.machines[0], 20 * SECOND
+    even.world.partitions.append(Partition(START + start, START + start + 15 * SECOND, frozenset({cut.place})))
+    heard = list[tuple[int, int]]()
+    for seconds in (19.9, 34.9, 35.4):
+        even.at(seconds, lambda: heard.append((cut.node.state.entries, len(even.simulation.hub.log))))
+    even.run()
+    (before, _), (meanwhile, said), (after, then) = heard
+    assert meanwhile - before < 10 < said - before, "what was on its way arrived, and nothing after it"
+    assert after >= said
+    assert then - after < 10
 
 
 def test_what_has_left_a_machine_arrives_though_it_crashes_then() -> None:

@@ -44,6 +44,19 @@ def test_nothing_happens_in_the_past() -> None:
     assert seen == [START + 5 * SECOND]
 
 
+def test_things_happen_until_a_time_or_until_one_of_them_interrupts() -> None:
+    made, seen = world(), list[int]()
+    for seconds in (1, 2, 3, 7):
+        made.after(seconds * SECOND, lambda: seen.append((made.now - START) // SECOND))
+    made.after(2 * SECOND, made.interrupt)
+    assert made.run(START + 3 * SECOND)
+    assert (seen, made.now) == ([1, 2], START + 2 * SECOND)
+    assert made.run(START + 5 * SECOND)
+    assert (seen, made.now) == ([1, 2, 3], START + 5 * SECOND)
+    assert not made.run(START + 9 * SECOND)
+    assert seen == [1, 2, 3, 7]
+
+
 def test_a_blob_takes_as_long_as_its_size_and_the_delays_say() -> None:
     made, seen = world(), list[tuple[str, float]]()
     transfer(made, seen, "a", 2_000)
