@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from quiltwork.errors import UserError
 from quiltwork.pretrain.compare.comparison import Comparison, Link
 from quiltwork.pretrain.compare.contestants import NAMES, Contestant
 from quiltwork.pretrain.compare.folder import Folder, key_of, settings_in
-from quiltwork.pretrain.compare.loop import carry_out
+from quiltwork.pretrain.compare.loop import carry_out, ctrl_c
 from quiltwork.pretrain.compare.page import Findings
 from quiltwork.pretrain.compare.told import Silent
 from quiltwork.pretrain.compare.training import Ground, Standing, begin, due_steps, train
@@ -98,6 +99,32 @@ def test_whenever_it_is_interrupted_it_comes_out_the_same(
     assert watcher.points + again.points == sum(len(curve.points) for curve in found.curves)
 
 
+def test_asked_to_stop_it_keeps_what_came_after_the_last_point(place: Path, tmp_path: Path) -> None:
+    comparison = made.compared(config=str(place / "tiny.toml"), steps=30, optimizers="adamw")
+    asked: list[int] = []
+
+    def stop() -> bool:
+        asked.append(0)
+        return len(asked) == 20
+
+    folder = Folder(tmp_path / "out")
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(comparison, folder, Silent(), root=place, stop=stop)
+    key = key_of(comparison, comparison.contestants[0], Ground(comparison, place).data.fingerprint())
+    kept = folder.load(key)
+    folder.close()
+    assert kept is not None
+    assert (kept.step, kept.points[-1].step) == (19, 18)  # the first time it was asked was before the first step
+
+
+def test_pressed_twice_ctrl_c_does_not_wait() -> None:
+    with ctrl_c() as stop:
+        signal.raise_signal(signal.SIGINT)
+        assert stop()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
 def test_what_was_trained_is_not_trained_again_whatever_the_link_and_the_company(place: Path, tmp_path: Path) -> None:
     first = carried_out(tiny(place, optimizers="demo"), tmp_path / "out", place)
     watcher = Counting()
@@ -123,7 +150,7 @@ def test_what_depends_on_something_else_is_something_else(place: Path, other: di
 def test_late_updates_are_applied_a_round_later(place: Path) -> None:
     comparison = tiny(place, optimizers="distro")
     ground, contestant = Ground(comparison, place), comparison.contestants[0]
-    losses = [standing.points[-1].loss for standing in train(ground, contestant, begin(ground, contestant))]
+    losses = [ground.loss(standing.values) for standing in train(ground, contestant, begin(ground, contestant))]
     assert losses[0] == losses[1] != losses[2]
 
 

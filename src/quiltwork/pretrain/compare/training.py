@@ -96,14 +96,16 @@ def begin(ground: Ground, contestant: Contestant) -> Standing:
 
 
 def train(ground: Ground, contestant: Contestant, standing: Standing) -> Iterator[Standing]:
-    """Train until all steps are done, and give the standing, which changes, whenever it has a new point.
+    """Train until all steps are done, and give the standing, which changes, at the start and after every exchange.
 
-    A contestant whose loss or gradients are not finite is given once more, `diverged`, and is over.
+    It has a point for where it is if it was looked at there. A contestant whose loss or gradients are not finite is given
+    once more, `diverged`, and is over.
     """
     optimizer, due = optimizer_of(contestant.optimizer), due_steps(ground.comparison.steps)
     if not standing.points:
         _warm_up(ground)
-        yield _looked_at(ground, standing)
+        _look(ground, standing)
+        yield standing
     while standing.step < ground.comparison.steps:
         steps = range(standing.step, min(standing.step + contestant.every, ground.comparison.steps))
         batches = [[ground.batch(step, member) for step in steps] for member in range(ground.comparison.members)]
@@ -114,7 +116,8 @@ def train(ground: Ground, contestant: Contestant, standing: Standing) -> Iterato
             yield standing
             return
         if any(standing.points[-1].step < step <= standing.step for step in due):
-            yield _looked_at(ground, standing)
+            _look(ground, standing)
+        yield standing
 
 
 def due_steps(steps: int) -> list[int]:
@@ -151,9 +154,8 @@ def _round(
     standing.rounds, standing.step = standing.rounds + 1, standing.step + steps
 
 
-def _looked_at(ground: Ground, standing: Standing) -> Standing:
+def _look(ground: Ground, standing: Standing) -> None:
     loss = ground.loss(standing.values)
     if not math.isfinite(loss):
         standing.diverged = f"The loss is {loss} after {standing.step} steps."
     standing.points.append(Point(standing.step, standing.rounds, loss, standing.sent, standing.compute_s))
-    return standing

@@ -49,7 +49,7 @@ def compare(
 
     from quiltwork.pretrain.compare.comparison import Asked, arranged
     from quiltwork.pretrain.compare.folder import Folder, settings_in
-    from quiltwork.pretrain.compare.loop import PAGE, carry_out
+    from quiltwork.pretrain.compare.loop import PAGE, carry_out, ctrl_c
     from quiltwork.pretrain.compare.page import as_data
     from quiltwork.pretrain.compare.told import table, watching
 
@@ -69,8 +69,8 @@ def compare(
     folder = Folder(path)
     try:
         folder.ask(comparison)
-        with watching(Console(stderr=True), comparison.steps, quiet=quiet) as watcher:
-            found = carry_out(comparison, folder, watcher, root=data)
+        with ctrl_c() as stop, watching(Console(stderr=True), comparison.steps, quiet=quiet) as watcher:
+            found = carry_out(comparison, folder, watcher, root=data, stop=stop)
     except KeyboardInterrupt:
         where = f" --data {data}" if data else ""
         typer.echo(f"Interrupted. Go on with: quiltwork pretrain compare --out {path}{where}", err=True)
