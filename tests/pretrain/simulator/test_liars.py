@@ -12,7 +12,7 @@ from quiltwork.pretrain.facts import Closed, Health, RunState
 from quiltwork.pretrain.simulator.liars import LIARS
 from tests.pretrain.simulator.even import Even
 
-SEEDS = (0, 3)
+SEEDS = (0, pytest.param(3, marks=pytest.mark.slow))
 """One without overlap and one with it."""
 
 ROUNDS_OF_A_LIAR = 12
