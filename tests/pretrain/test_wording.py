@@ -15,7 +15,7 @@ from tests.pretrain.telling import A, B, C, Told, joined, told
         (2, "waits for members: 2 of 3 are here; it begins when another has joined (init_min_clients)"),
         (
             3,
-            "waits for members: 3 of 3 are here; others have a moment to come as well (waiting_for_members_extra_time)",
+            "waits for members: 3 are here, 3 are enough; others have a moment to come as well (waiting_for_members_extra_time)",
         ),
     ],
 )

@@ -114,11 +114,12 @@ def _waiting(state: RunState) -> str:
     first = state.epoch == 0 or not state.healthy()
     name = "init_min_clients" if first else "min_clients"
     wanted = state.config.init_min_clients if first else state.config.min_clients
-    told = f"waits for members: {here} of {wanted} are here"
     if here >= wanted:
-        return f"{told}; others have a moment to come as well (waiting_for_members_extra_time)"
+        enough = f"waits for members: {here} are here, {wanted} are enough"
+        return f"{enough}; others have a moment to come as well (waiting_for_members_extra_time)"
     more = "another has" if wanted - here == 1 else f"{wanted - here} more have"
-    return f"{told}; it {'goes on' if state.epoch else 'begins'} when {more} joined ({name})"
+    goes_on = "goes on" if state.epoch else "begins"
+    return f"waits for members: {here} of {wanted} are here; it {goes_on} when {more} joined ({name})"
 
 
 def _said_name(member: Member) -> str:
