@@ -7,10 +7,13 @@ import pytest
 from msgspec.structs import replace
 
 from quiltwork.blobs import BlobUnavailable
+from quiltwork.blobs.exchange import Fetched
+from quiltwork.blobs.report import FetchReport
 from quiltwork.errors import UserError
 from quiltwork.pretrain.effects import Load
 from quiltwork.pretrain.entries import Checkpointed, Committed, Joined, Left
 from quiltwork.pretrain.facts import Health
+from quiltwork.pretrain.facts import Member as Participant
 from tests.pretrain import tiny
 from tests.pretrain.village import Village, lived, models, until
 
@@ -171,5 +174,31 @@ def test_who_can_do_nothing_for_long_goes_and_says_why(tmp_path: Path, monkeypat
         assert "Left the run, since this member cannot do its part: Cannot write the blob x" in str(ends[0])
         assert ends[1:] == ["finished"] * 2
         assert others[0].node.state.members[village.keys["a"].author].health is Health.WITHDRAWN
+
+    lived(tmp_path, tiny.config(), life)
+
+
+def test_what_is_small_is_asked_for_at_one_member_and_the_server_and_only_then_at_all(tmp_path: Path) -> None:
+    async def life(village: Village) -> None:
+        member = await village.member("me")
+        member.relay = "http://relay"
+        asked: list[tuple[int, list[str]]] = []
+
+        async def fetch(id: str, size: int, addresses: list[str], *, deadline_s: float) -> Fetched:
+            asked.append((size, addresses))
+            return Fetched(b"", FetchReport(id, size, 0.0))
+
+        member.exchange.fetch = fetch
+        members = member.node.state.members
+        for number in (1, 2):
+            said = replace(member.node.mine.joining, addresses=(f"tcp://{number}",))
+            members[bytes([number])] = Participant(bytes([number]), said, since=1)
+        for size, again in ((10, False), (10, True), (64 << 20, False)):
+            await member._get(bytes(32), size, (b"\1", b"\2"), again=again)
+        everybody = ["tcp://1", "tcp://2", "http://relay"]
+        assert asked == [(10, ["tcp://1", "http://relay"]), (10, everybody), (64 << 20, everybody)]
+        member.relay = ""
+        await member._get(bytes(32), 10, (b"\1", b"\2"), again=False)
+        assert asked[-1] == (10, everybody[:2]), "without a server there is nobody else who has it"
 
     lived(tmp_path, tiny.config(), life)

@@ -50,6 +50,10 @@ LINGER_S = 60.0
 FETCH_S = 600.0
 """How long one blob may take. What nobody wants any more is broken off earlier."""
 
+SMALL_BYTES = 1 << 20
+"""So much is asked for at the likeliest holder and at the server first, and at all only after that was in vain: to connect to
+everybody takes longer than the blob does."""
+
 PIECES_AT_ONCE = 4
 """Of a checkpoint."""
 
@@ -308,15 +312,16 @@ class Member:
         if effect.purpose == "disclosure":
             await self._in(self._check, lambda: self.shelf.made.add(effect.blob.hex()))
             self._remains.note(self.node.state.last, effect.blob)
-        data = await self._get(effect.blob, effect.size, effect.holders)
+        data = await self._get(effect.blob, effect.size, effect.holders, again=effect.key in self.node.mine.failures)
         why = await asyncio.get_running_loop().run_in_executor(
             self._check, lambda: self.trainer.check(data, effect.purpose)
         )
         return str(why)
 
-    async def _get(self, blob: bytes, size: int, holders: tuple[bytes, ...]) -> bytes:
+    async def _get(self, blob: bytes, size: int, holders: tuple[bytes, ...], *, again: bool) -> bytes:
         members = self.node.state.members
-        addresses = [address for author in holders if author in members for address in members[author].said.addresses]
+        asked = holders if again or size > SMALL_BYTES or not self.relay else holders[:1]
+        addresses = [address for author in asked if author in members for address in members[author].said.addresses]
         if self.relay:
             addresses.append(self.relay)
         fetched = await self.exchange.fetch(blob.hex(), size, addresses, deadline_s=FETCH_S)
@@ -324,8 +329,10 @@ class Member:
 
     async def _load(self, effect: Load) -> Result:
         if effect.checkpoint is not None:
-            body = effect.checkpoint
-            manifest = checkpoint.read_manifest(await self._get(body.manifest, body.manifest_size, effect.holders))
+            body, again = effect.checkpoint, effect.manifest in self.node.mine.useless
+            manifest = checkpoint.read_manifest(
+                await self._get(body.manifest, body.manifest_size, effect.holders, again=again)
+            )
             self.trainer.expect(manifest)
             if manifest.size != body.size:
                 raise UserError(
@@ -335,7 +342,7 @@ class Member:
 
             async def piece(id: str, size: int) -> None:
                 async with at_once:
-                    await self._get(bytes.fromhex(id), size, effect.holders)
+                    await self._get(bytes.fromhex(id), size, effect.holders, again=again)
 
             await asyncio.gather(*(piece(id, size) for id, size in manifest.pieces()))
         return await self._in(self._compute, lambda: self.trainer.load(effect, self.shelf.get))
