@@ -10,7 +10,8 @@ from markupsafe import Markup
 
 from quiltwork.evolve.display.gap import GapScale
 from quiltwork.evolve.report.data import ArchiveView, Axis, EliteView, IslandMap
-from quiltwork.evolve.report.svg import framed, percent, stretched, tag
+from quiltwork.evolve.report.svg import framed, percent, stretched
+from quiltwork.text.markup import tag
 from quiltwork.text.numbers import number
 
 SHADES = 8

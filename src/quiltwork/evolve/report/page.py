@@ -18,7 +18,8 @@ from quiltwork.evolve.display.wording import reason, say_standing, standing
 from quiltwork.evolve.report.data import Artifact, ProgramView, ReportData
 from quiltwork.evolve.report.diffs import DiffLine, changed, diff
 from quiltwork.evolve.report.maps import archive_maps
-from quiltwork.evolve.report.svg import Dot, best_curve, shares_over_time, tag
+from quiltwork.evolve.report.svg import Dot, best_curve, shares_over_time
+from quiltwork.text.markup import tag
 from quiltwork.text.numbers import aligned, amount, duration, number, small
 from quiltwork.text.strangers import plain
 

@@ -9,12 +9,12 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from quiltwork.evolve.display.gap import GapScale
 from quiltwork.evolve.display.snapshot import CurvePoint, KnownView
+from quiltwork.text.markup import tag
 from quiltwork.text.numbers import amount, number, small
-from quiltwork.text.strangers import plain
 
 HEIGHT = 260
 """Pixels of a chart's plot."""
@@ -42,18 +42,6 @@ class Dot:
     step: int
     colour: int
     title: str
-
-
-def tag(name: str, *children: Markup | str, **attributes: object) -> Markup:
-    """Make an element. Attribute names have `_` for `-`, and `class_` for `class`; children are escaped unless Markup."""
-    said = Markup("").join(
-        Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), plain(str(value)))
-        for key, value in attributes.items()
-        if value is not None
-    )
-    inner = Markup("").join(child if isinstance(child, Markup) else escape(plain(child)) for child in children)
-    assert name.isalpha()
-    return Markup("<{0}{1}>{2}</{0}>").format(name, said, inner)
 
 
 def percent(fraction: float) -> str:

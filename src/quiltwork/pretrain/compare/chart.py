@@ -14,8 +14,8 @@ from quiltwork.pretrain.compare.axes import Axis, loss_axis
 from quiltwork.pretrain.compare.contestants import NAMES
 from quiltwork.pretrain.compare.labels import Box, Label, placed
 from quiltwork.pretrain.compare.series import Curve, Point
+from quiltwork.text.markup import tag
 from quiltwork.text.numbers import number
-from quiltwork.text.strangers import plain
 
 LOSS_DIGITS = 4
 TOP, FOOT, LEFT = 12.0, 42.0, 40.0
@@ -161,14 +161,3 @@ def _text(text: str, x: float, y: float, kind: str) -> Markup:
 
 def _n(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
-
-
-def tag(name: str, *children: Markup | str, **attributes: object) -> Markup:
-    """Make an element; children and attributes are escaped unless they are Markup. `_` stands for `-`, `class_` for `class`."""
-    said = Markup("").join(
-        Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), plain(str(value)))
-        for key, value in attributes.items()
-    )
-    assert name.isalpha()
-    inner = Markup("").join(child if isinstance(child, Markup) else plain(child) for child in children)
-    return Markup("<{0}{1}>{2}</{0}>").format(name, said, inner)

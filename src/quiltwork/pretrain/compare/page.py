@@ -18,9 +18,10 @@ import quiltwork
 from quiltwork.pretrain.architectures.config import OwnConfig
 from quiltwork.pretrain.architectures.sizes import parameter_count
 from quiltwork.pretrain.compare.axes import byte_axis, time_axis
-from quiltwork.pretrain.compare.chart import LOSS_DIGITS, NARROW, WIDE, Across, chart, mark, tag
+from quiltwork.pretrain.compare.chart import LOSS_DIGITS, NARROW, WIDE, Across, chart, mark
 from quiltwork.pretrain.compare.comparison import Comparison
 from quiltwork.pretrain.compare.series import Curve, Summary, common_loss, seconds, summaries
+from quiltwork.text.markup import tag
 from quiltwork.text.numbers import duration, number, size
 from quiltwork.text.strangers import plain
 
