@@ -20,10 +20,10 @@ SMALL = Scenario(nodes=4, rounds=6)
 
 
 def shown(
-    seed: int, scenario: Scenario, *, terminal: bool = False, quiet: bool = False
+    seed: int, scenario: Scenario, *, terminal: bool = False, quiet: bool = False, width: int = 200
 ) -> tuple[dict[str, object], str]:
     out = io.StringIO()
-    console = Console(file=out, force_terminal=terminal, width=200, color_system=None, quiet=quiet)
+    console = Console(file=out, force_terminal=terminal, width=width, color_system=None, quiet=quiet)
     return show_simulation(seed, scenario, quiet=quiet, console=console), out.getvalue()
 
 
@@ -51,8 +51,8 @@ def test_a_quiet_one_prints_nothing() -> None:
 
 def test_without_a_terminal_a_long_one_says_from_time_to_time_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(simulation, "LINE_EVERY_S", 0.0)
-    _, text = shown(1, SMALL)
-    told = [line for line in text.splitlines() if " of 4 machines at work  " in line]
+    _, text = shown(1, SMALL, width=40)
+    told = [line for line in text.splitlines() if " of 4 machines at work  " in line and line.endswith(" here")]
     assert len(told) >= 6
     assert [line.split("  ")[0] for line in told][-1] == "step 6 of 6"
     monkeypatch.setattr(simulation, "LINE_EVERY_S", 1e9)

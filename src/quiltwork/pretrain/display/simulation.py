@@ -42,7 +42,7 @@ def show_simulation(
     def look(referee: Referee) -> None:
         progress.look(referee)
         if progress.line_is_due():
-            console.print(progress.line())
+            console.print(progress.line(), soft_wrap=True)
 
     violation = ""
     try:
