@@ -26,6 +26,9 @@ from tests.pretrain import tiny
 PATIENCE_S = 240.0
 """For anything to happen: the machine may be ten times too busy."""
 
+CRASHED = 1
+"""What Python ends with after a traceback."""
+
 PROGRAM = (sys.executable, "-m", "quiltwork.cli.main", "pretrain")
 
 
@@ -139,6 +142,7 @@ class Town:
         while not condition():
             assert time.monotonic() < patience, "it did not happen in time"
             assert "server" not in self._running or self._running["server"].poll() is None, "the server has ended"
+            assert all(process.poll() != CRASHED for process in self._running.values()), "somebody has crashed"
             time.sleep(0.1)
 
     def pause(self, seconds: float) -> None:
