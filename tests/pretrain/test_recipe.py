@@ -95,3 +95,11 @@ def test_a_recipe_of_another_version_says_which_version_can_read_it() -> None:
         recipe_of(strange)
     with pytest.raises(UserError, match="cannot read its recipe"):
         recipe_of(replace(created, work="{"))
+
+
+def test_a_folder_that_has_the_name_of_a_preset_is_not_in_its_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "demo").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert load("demo").run_id == "demo"

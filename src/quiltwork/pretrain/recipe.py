@@ -100,7 +100,7 @@ def recipe_of(created: Created) -> Recipe:
 def load(path: Path | str) -> RunConfig:
     """Read a run's TOML file, or the preset of this name. Raises UserError with file, line and field."""
     preset = PRESETS / f"{path}.toml"
-    if not Path(path).exists() and preset.is_file():
+    if not Path(path).is_file() and preset.is_file():
         path = preset
     if not Path(path).exists():
         names = ", ".join(sorted(each.stem for each in PRESETS.glob("*.toml")))
