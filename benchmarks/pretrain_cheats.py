@@ -61,8 +61,8 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "demo_exact": {"kind": "demo_exact", "beta": 0.95, "chunk": 16, "kept": 8},
     "sparseloco": {"kind": "sparseloco"},
 }
-CHOOSING = {"demo_exact": (1, 2), "sparseloco": (1, 2)}
-REPORTED = {"demo_exact": tuple(range(3, 15)), "sparseloco": tuple(range(3, 7))}
+CHOOSING = {"demo_exact": (1,), "sparseloco": (1,)}
+REPORTED = {"demo_exact": tuple(range(2, 22)), "sparseloco": tuple(range(2, 13))}
 
 HONEST = {"precision": (True, 0, 1), "both": (True, 2, 1), "micro_batch 2": (False, 2, 1), "two threads": (False, 0, 2)}
 """In what a verifier differs: whether in precision, its `micro_batch` (0: a unit; so has the author), its threads."""
@@ -391,26 +391,31 @@ def honest_of(every: Sequence[Set], optimizers: Sequence[str]) -> Proportion:
 
 
 def summary(every: Sequence[Set], optimizer: str) -> str:
-    """All honest conditions together, and every cheat over the pairs, by the units of the commitment."""
+    """All honest conditions together, and every cheat over the pairs, by units of the commitment and by round."""
+    events = range(CHEAT_EVERY, ROUNDS + 1, CHEAT_EVERY)
     text = [
-        "| who | accused | 95 % interval | of 1 unit | of 2 | of 4 |",
-        "|---|---|---|---|---|---|",
-        f"| all honest | {bounded(honest_of(every, [optimizer]))} | | | |",
+        "| who | accused | 95 % interval | of 1 unit | of 2 | of 4 | "
+        + " | ".join(f"round {at}" for at in events)
+        + " |",
+        "|---" * (6 + len(events)) + "|",
+        f"| all honest | {bounded(honest_of(every, [optimizer]))}" + " |" * (4 + len(events)),
     ]
     reported = list(cells(every, optimizer, REPORTED[optimizer]))
     for title, names in {
         **{name: (name,) for name in CHEATS},
         "all of these": CHEATS,
-        **{n: (n,) for n in SUBTLE},
+        "all but stale": [name for name in CHEATS if name != "stale"],
+        **{name: (name,) for name in SUBTLE},
     }.items():
         verdicts = [
-            (units, verdict)
+            (units, events[number % len(events)], verdict)
             for cell in reported
             if cell.condition in names
-            for units, verdict in zip(cell.units, accused(optimizer, cell), strict=True)
+            for number, (units, verdict) in enumerate(zip(cell.units, accused(optimizer, cell), strict=True))
         ]
-        parts = [[verdict for of, verdict in verdicts if of == units] for units in UNITS]
-        whole = proportion(sum(verdict for _, verdict in verdicts), len(verdicts))
+        parts = [[verdict for of, _, verdict in verdicts if of == units] for units in UNITS]
+        parts += [[verdict for _, at, verdict in verdicts if at == event] for event in events]
+        whole = proportion(sum(verdict for *_, verdict in verdicts), len(verdicts))
         text.append(
             f"| {title} | {bounded(whole)} | " + " | ".join(f"{sum(part)}/{len(part)}" for part in parts) + " |"
         )
