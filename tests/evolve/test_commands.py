@@ -24,6 +24,7 @@ def finished(problem: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_new_writes_a_problem_that_checks_and_runs(tmp_path: Path) -> None:
     said = quiltwork("evolve", "new", tmp_path / "mine").stdout
     assert "quiltwork evolve run" in said
@@ -113,6 +114,7 @@ def test_more_budget_goes_on_from_where_it_ended(problem: Path, tmp_path: Path) 
     assert "no limit in wall-s" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("budget", "most"), [("3cpu-s", 3.5), ("3s", 20.0)])
 def test_a_budget_in_seconds_stops_the_run(problem: Path, tmp_path: Path, budget: str, most: float) -> None:
     summary = quiltwork_json("evolve", "run", problem, "--budget", budget, "--out", tmp_path / "run")

@@ -79,6 +79,7 @@ def test_a_model_improves_a_program_and_what_it_cost_is_told(
     assert "made a program (100%)" in told
 
 
+@pytest.mark.slow
 def test_the_key_reaches_the_server_and_no_file_of_the_run(
     problem: Path, script: Script, home: Path, tmp_path: Path
 ) -> None:
@@ -159,6 +160,7 @@ def test_no_paid_reply_is_lost_or_paid_again_after_kill_nine(problem: Path, home
         assert len(kept) <= len(script.asked) <= len(kept) + 3 * 4
 
 
+@pytest.mark.slow
 def test_a_budget_in_tokens_is_never_exceeded(problem: Path, script: Script, home: Path, tmp_path: Path) -> None:
     models_file(home, script)
     summary = run(problem, tmp_path / "run", budget="60ktokens")
@@ -192,6 +194,7 @@ def test_a_dead_server_lays_the_run_down_and_it_goes_on_as_if_nothing_had_been(
         assert quiltwork_json("evolve", "resume", tmp_path / "cut")["digest"] == whole["digest"]
 
 
+@pytest.mark.slow
 def test_requests_are_open_at_once_but_never_more_than_allowed(problem: Path, home: Path, tmp_path: Path) -> None:
     with scripted() as script:
         script.wait_for = 12

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from quiltwork.evolve.session import fold
 from quiltwork.evolve.state import State
 from quiltwork.run import Run
@@ -67,6 +69,7 @@ def test_a_judge_adds_a_metric_that_says_that_a_model_wrote_it(tmp_path: Path) -
     assert "opinion of a model (fast)" in opinion
 
 
+@pytest.mark.slow
 def test_a_judge_can_decide_selection(tmp_path: Path) -> None:
     def answer(request: dict[str, Any], draw: int) -> str:
         if not system_of(request).startswith("You judge"):
@@ -87,6 +90,7 @@ def test_a_judge_can_decide_selection(tmp_path: Path) -> None:
     assert summary["best"]["metrics"]["judge.clear"] == max(scores)
 
 
+@pytest.mark.slow
 def test_models_write_instructions_that_compete_with_the_first_ones(tmp_path: Path) -> None:
     new = "Think about the sign of the cubic term and about where the largest error sits."
 
@@ -106,6 +110,7 @@ def test_models_write_instructions_that_compete_with_the_first_ones(tmp_path: Pa
     assert "instruction" not in summary["refused"]
 
 
+@pytest.mark.slow
 def test_an_agent_edits_a_copy_of_the_program_in_a_run(tmp_path: Path) -> None:
     agent = tmp_path / "agent.py"
     agent.write_text(
@@ -126,6 +131,7 @@ def test_an_agent_edits_a_copy_of_the_program_in_a_run(tmp_path: Path) -> None:
     assert summary["asked"]["agent:scribe"]["applied"] >= 1
 
 
+@pytest.mark.slow
 def test_what_a_model_writes_again_in_other_words_is_refused_by_its_meaning(tmp_path: Path) -> None:
     def answer(request: dict[str, Any], draw: int) -> str:
         return f"```python\ndef approximate(x):\n    return 0.9{draw % 10} * x - 0.2 * x * x\n```"

@@ -29,6 +29,7 @@ def rewrite(folder: Path, edits: Mapping[str, tuple[str, str]]) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["random", "one_plus_one", "best_of_n"])
 def test_a_baseline_is_a_run_like_any_other(tmp_path: Path, kind: str) -> None:
     state = run(sine(tmp_path / "p"), tmp_path / "run", kind=kind)
@@ -38,6 +39,7 @@ def test_a_baseline_is_a_run_like_any_other(tmp_path: Path, kind: str) -> None:
         assert all(member.parents in ((), (0,)) for member in state.members.values())
 
 
+@pytest.mark.slow
 def test_two_metrics_make_a_front(tmp_path: Path) -> None:
     folder = rewrite(
         sine(tmp_path / "p"),
@@ -60,6 +62,7 @@ def test_two_metrics_make_a_front(tmp_path: Path) -> None:
     assert state.best is not None
 
 
+@pytest.mark.slow
 def test_a_cvt_archive_serves_as_well(tmp_path: Path) -> None:
     folder = sine(tmp_path / "p")
     with (folder / "problem.toml").open("a") as file:

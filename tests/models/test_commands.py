@@ -49,6 +49,7 @@ def test_fetch_says_where_the_file_is_and_what_to_do_next(small: str) -> None:
     assert "there are: qwen2.5-coder-1.5b" in quiltwork("fetch", "nope", code=2).stderr
 
 
+@pytest.mark.slow
 def test_chat_answers_a_question(small: str) -> None:
     words = ("chat", small, "Count: one, two,", "--max-tokens", "12", "--temperature", "0")
     first = quiltwork(*words)
@@ -56,6 +57,7 @@ def test_chat_answers_a_question(small: str) -> None:
     assert first.stdout == quiltwork(*words).stdout
 
 
+@pytest.mark.slow
 def test_chat_is_a_conversation_until_ctrl_d(small: str) -> None:
     said = quiltwork("chat", small, "--max-tokens", "8", typed="Hello.\n\nAnd now?\n").stdout
     assert len(said.rstrip("\n").splitlines()) >= 2
@@ -65,6 +67,7 @@ def test_chat_with_an_unknown_model_lists_what_there_is(small: str) -> None:
     assert "small, far" in quiltwork("chat", "nope", "Hello", code=2).stderr
 
 
+@pytest.mark.slow
 def test_serve_prints_an_address_that_answers_until_ctrl_c(small: str) -> None:
     server = subprocess.Popen(
         [*QUILTWORK, "serve", small], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
@@ -86,6 +89,7 @@ def test_serve_prints_an_address_that_answers_until_ctrl_c(small: str) -> None:
         server.wait()
 
 
+@pytest.mark.slow
 def test_serve_refuses_what_is_served_already(small: str) -> None:
     assert "behind a server already" in quiltwork("serve", "far", code=2).stderr
 

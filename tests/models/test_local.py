@@ -110,6 +110,7 @@ def test_a_stream_gives_the_same_text_as_a_reply(served: ModelConfig) -> None:
     assert with_server(served, streamed).strip() == ask(served, request).texts[0].strip()
 
 
+@pytest.mark.slow
 def test_many_requests_share_the_slots(served: ModelConfig) -> None:
     async def many(server: Server) -> list[Reply]:
         return await asyncio.gather(*(server.ask(chat(f"{number}?", max_tokens=4)) for number in range(8)))
@@ -122,6 +123,7 @@ def test_no_web_page_may_read_from_it(served: ModelConfig) -> None:
     assert answer.headers.get("access-control-allow-origin", "") not in ("*", "http://evil.example")
 
 
+@pytest.mark.slow
 def test_a_gateway_starts_a_local_model_when_it_is_asked_first(smollm2: Path) -> None:
     async def run() -> None:
         gateway = Gateway([ModelConfig(name="m", local="smollm2-135m", **SMALL)])  # type: ignore[arg-type]

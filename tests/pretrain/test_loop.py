@@ -36,6 +36,7 @@ def test_three_members_train_six_rounds_and_end_with_one_model(tmp_path: Path) -
     lived(tmp_path, tiny.config(), life)
 
 
+@pytest.mark.slow
 def test_who_is_interrupted_and_comes_back_goes_on_as_the_same(tmp_path: Path) -> None:
     async def life(village: Village) -> None:
         others = [asyncio.create_task((await village.member(name)).run()) for name in "ab"]
@@ -96,6 +97,7 @@ def test_updates_that_nobody_needs_are_let_go_of_and_those_of_late_rounds_are_ke
     )
 
 
+@pytest.mark.slow
 def test_who_leaves_says_so_and_the_others_go_on(tmp_path: Path) -> None:
     async def life(village: Village) -> None:
         others = [asyncio.create_task((await village.member(name)).run()) for name in "ab"]
@@ -159,6 +161,7 @@ def test_a_lying_manifest_is_found_out_before_its_pieces_are_fetched(tmp_path: P
     lived(tmp_path, tiny.config(), life)
 
 
+@pytest.mark.slow
 def test_who_can_do_nothing_for_long_goes_and_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("quiltwork.pretrain.loop.VAIN_S", 0.5)
 
@@ -178,6 +181,7 @@ def test_who_can_do_nothing_for_long_goes_and_says_why(tmp_path: Path, monkeypat
     lived(tmp_path, tiny.config(), life)
 
 
+@pytest.mark.slow
 def test_what_is_small_is_asked_for_at_one_member_and_the_server_and_only_then_at_all(tmp_path: Path) -> None:
     async def life(village: Village) -> None:
         member = await village.member("me")

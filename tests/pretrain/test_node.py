@@ -109,6 +109,7 @@ def test_keys_tell_effects_apart_and_nothing_else_does() -> None:
     assert set(often.values()) == {1}
 
 
+@pytest.mark.slow
 def test_in_runs_that_go_well_nobody_says_anything_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     spoken: dict[bytes, Counter[str]] = {}
     begin = Machine.begin
@@ -126,6 +127,7 @@ def test_in_runs_that_go_well_nobody_says_anything_twice(monkeypatch: pytest.Mon
         assert [said for each in spoken.values() for said, times in each.items() if times > 1] == []
 
 
+@pytest.mark.slow
 def test_whatever_happens_nothing_is_begun_that_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
     under_way: dict[Node, dict[Hashable, Effect]] = {}
     effects, done, failed = Node.effects, Node.done, Node.failed

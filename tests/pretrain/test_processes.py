@@ -162,6 +162,7 @@ def test_a_server_that_dies_or_is_laid_down_is_waited_for(tmp_path: Path) -> Non
         assert {member.since for member in town.state.members.values()} == {1}, "nobody had to join again"
 
 
+@pytest.mark.slow
 def test_who_has_a_wrong_token_is_told_so_at_once(tmp_path: Path) -> None:
     with Town(tmp_path) as town:
         town.serve()
@@ -172,6 +173,7 @@ def test_who_has_a_wrong_token_is_told_so_at_once(tmp_path: Path) -> None:
         assert not (tmp_path / "a").exists()
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_said_in_a_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,7 @@ def test_the_token_leaves_the_address_and_no_script_can_read_it(page: Page, serv
     assert page.evaluate("document.cookie") == ""
 
 
+@pytest.mark.slow
 def test_a_run_is_begun_from_the_page_and_watched_to_its_end(page: Page, server: Server) -> None:
     begin(page, "12evals", "begun")
     page.wait_for_url("**/runs/begun")

@@ -214,6 +214,7 @@ class Going:
         self.thread.join()
 
 
+@pytest.mark.slow
 def test_a_run_is_watched_to_its_end(page: Page, server: Server, simulated: Simulated) -> None:
     going = Going(server.runs / "going", simulated)
     try:

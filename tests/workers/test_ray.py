@@ -25,6 +25,7 @@ from tests.workers.functions import PickyError
 
 HERE = "tests.workers.functions"
 PATIENT_S = 120.0
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -38,6 +38,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
         del sys.modules[name]
 
 
+@pytest.mark.slow
 def test_a_folder_runs_unchanged_and_gets_better(tmp_path: Path) -> None:
     folder = folders.shinka(tmp_path / "parabola")
     done = quiltwork(
