@@ -1,9 +1,9 @@
 """Bloom filters of the right size, for those who want Psyche's way of attesting.
 
 A filter (Bloom, "Space/time trade-offs in hash coding with allowable errors", 1970) answers "is it in the set?" with no false
-negatives, and false positives at a rate p that its size decides: for n items, m = -n ln p / (ln 2)^2 bits and k = (m / n) ln 2
-hashes are the least. Psyche computes that m and then ignores it: its filters always have 1,024 bits and 8 hashes, which keeps
-1 % up to 105 items and gives 31 % at 256.
+negatives, and false positives at a rate p that its size decides: for n items, about m = -n ln p / (ln 2)^2 bits and k = (m /
+n) ln 2 hashes are the least. Psyche computes that m and then ignores it: its filters always have 1,024 bits and 8 hashes,
+which keeps 1 % up to 105 items and gives 31 % at 256.
 
 At 1 % a filter takes 9.6 bits for an item and the exact `bitmap` takes one. So the bitmap is what a run uses; a filter is
 worth its errors only where nobody can number the items.
@@ -49,8 +49,11 @@ class Shape:
             raise ValueError(
                 f"no filter has {items} items and a false-positive rate of {rate:g}: 1 or more, between 0 and 1"
             )
-        bits = math.ceil(-items * math.log(rate) / math.log(2) ** 2)
-        hashes = max(1, round(bits / items * math.log(2)))
+        # From (1 - (1 - 1/m)^(k n))^k = p, see `false_positive_rate`: the bits for each number of hashes, and the fewest.
+        bits, hashes = min(
+            (math.ceil(-1 / math.expm1(math.log1p(-(rate ** (1 / k))) / (k * items))), k)
+            for k in range(1, MAX_HASHES + 1)
+        )
         return cls(bits, hashes)
 
     def false_positive_rate(self, items: int) -> float:
