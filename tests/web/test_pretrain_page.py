@@ -237,12 +237,12 @@ def test_a_run_is_watched_to_its_end(page: Page, server: Server, simulated: Simu
 def test_a_run_that_nobody_serves_says_how_to_take_it_up(
     page: Page, server: Server, simulated: Simulated, trouble: Trouble
 ) -> None:
-    folder = simulated.write(server.runs / "resting", names=NAMES, entries=len(simulated.said) // 2)
-    shown(page, server, "resting")
+    folder = simulated.write(server.runs / "untended", names=NAMES, entries=len(simulated.said) // 2)
+    shown(page, server, "untended")
     expect(page.locator(".eyebrow .state")).to_have_text("paused")
     expect(page.locator(".serving code")).to_have_text(f"quiltwork pretrain serve {folder}")
     answer = page.request.post(
-        f"{server.base}/api/runs/resting/resume",
+        f"{server.base}/api/runs/untended/resume",
         data="{}",
         headers={"content-type": "application/json", **server.headers},
     )
