@@ -92,7 +92,7 @@ class Exchange:
         try:
             for transport in self._transports:
                 self._listeners.append(await transport.listen(self.serving))
-        except BaseException:
+        except BaseException:  # a cancellation, too: what listens already must not stay open
             await self.aclose()
             raise
 

@@ -77,7 +77,7 @@ class FolderBlobs:
                     file.flush()
                     os.fsync(file.fileno())
             os.replace(unfinished, place)
-        except BaseException:
+        except BaseException:  # Ctrl-C, too: half a blob must not stay behind
             unfinished.unlink(missing_ok=True)
             raise
         if self._fsync:

@@ -85,7 +85,7 @@ class IrohTransport:
                 try:
                     stream = IrohStream(connection, await connection.open_bi(), LINGER_S)
                     await stream.send(HELLO)
-                except BaseException:
+                except BaseException:  # a cancellation, too: nobody else has this connection
                     connection.close(0, b"")
                     raise
         except TimeoutError:

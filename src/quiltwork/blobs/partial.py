@@ -183,7 +183,7 @@ def _lock(folder: Path, id: str) -> tuple[Path, int]:
                 return path, file
         except BlockingIOError:
             pass
-        except BaseException:
+        except BaseException:  # Ctrl-C, too: the lock goes with the file
             os.close(file)
             raise
         os.close(file)

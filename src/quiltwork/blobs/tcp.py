@@ -112,7 +112,7 @@ class TcpTransport:
                     stream = TcpStream(reader, writer)
                     await stream.send(self._preamble)
                     await _expect(reader, self._preamble, address)
-                except BaseException:
+                except BaseException:  # a cancellation, too: nobody else has this connection
                     writer.transport.abort()
                     raise
         except TimeoutError:

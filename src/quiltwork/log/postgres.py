@@ -220,7 +220,7 @@ class PostgresLog:
             connection = self._pg.connect(**self._parameters, autocommit=True)
             try:
                 return connection, self._prepare(connection)
-            except BaseException:
+            except BaseException:  # Ctrl-C, too: nobody else has this connection
                 connection.close()
                 raise
 
