@@ -56,7 +56,7 @@ def create(path: Path, config: RunConfig, *, model: bytes = b"") -> None:
     """Make a run's folder and say `Created` in its log. Raises RunExists and what writing raises."""
     with Run.create(path, ROOM, config.model_dump(mode="json")) as run:
         created = config.created(seed=secrets.token_bytes(32), version=quiltwork.__version__, model=model)
-        run.writer.append(created, Ticked(time.time_ns()))
+        run.writer.append(created, *([Ticked(time.time_ns())] if config.config.clock == "owner" else []))
     token_of(path)
 
 
@@ -117,6 +117,7 @@ class Coordinator:
             created = created_in(self.run.log, str(path))
             rules = CoordinatorConfig.model_validate_json(created.coordinator)
             self._limits, self._blob_limits = log_limits(rules), blob_limits(created, rules)
+            self._tells_time = rules.clock == "owner"  # else members do
             self.token = token_of(path)
             self.followed = Watch()
             self.state = self.followed.state
@@ -141,7 +142,7 @@ class Coordinator:
 
     def _time(self) -> Sequence[Body]:
         now = time.time_ns()
-        if now - self._last_tick < FRESH_NS:
+        if not self._tells_time or now - self._last_tick < FRESH_NS:
             return ()
         self._last_tick = now
         return (Ticked(now),)
@@ -191,7 +192,8 @@ class Coordinator:
         last = 0.0
         try:
             while not self._stopping.is_set():
-                if self.state.phase is not Phase.FINISHED and time.monotonic() - last >= TICK_S:
+                due = self._tells_time and time.monotonic() - last >= TICK_S
+                if due and self.state.phase is not Phase.FINISHED:
                     last = time.monotonic()
                     await loop.run_in_executor(None, lambda: self.sequencer.say(Ticked(time.time_ns())))
                 await loop.run_in_executor(None, self._fold)
